@@ -1,0 +1,306 @@
+"""What a contract says, as frozen values.
+
+Owns the vocabulary of tables, inputs, sources and suites. How they are written in YAML and JSON, and every error
+message about that, is `lakesmith.contracts.load`; nothing here reads a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from lakesmith.contracts.days import BatchRange
+from lakesmith.contracts.types import ColumnType
+from lakesmith.contracts.windows import Window
+
+__all__ = [
+    "BATCH_DATE",
+    "Calendar",
+    "Column",
+    "Completion",
+    "Contract",
+    "Expectation",
+    "Input",
+    "Mode",
+    "OnMissing",
+    "QuarantineLimit",
+    "Rows",
+    "Severity",
+    "Source",
+    "SourceColumn",
+    "SourceFormat",
+    "Suite",
+]
+
+BATCH_DATE = "batch_date"
+"""The partition column that every contracted table has; contracts do not list it."""
+
+
+class Mode(StrEnum):
+    """How a job takes a range: whole, or one batch after the other inside one session."""
+
+    RANGE = "range"
+    PER_BATCH = "per_batch"
+
+
+class Rows(StrEnum):
+    """Whether every row read must be published, quarantined or dropped with a reason."""
+
+    PRESERVING = "preserving"
+    ANY = "any"
+
+
+class Severity(StrEnum):
+    """Great Expectations' own: a failed critical expectation blocks the batch, the others are recorded."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class SourceFormat(StrEnum):
+    """How the records of a landing file are written."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+class OnMissing(StrEnum):
+    """What an open day without a file means."""
+
+    ERROR = "error"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Args:
+        subject: the column names or identifies a person; no statistics, samples or logs of its values.
+        scale: decimals to which a derived double is rounded before it is staged.
+        unit: what a number counts or measures, for people (`GBP`, `days`).
+    """
+
+    name: str
+    type: ColumnType
+    description: str = ""
+    nullable: bool = True
+    subject: bool = False
+    scale: int | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a job: a table with a window, or a source (always the batch's own day).
+
+    Args:
+        name: the name of the transform's parameter.
+        table: `layer.name`; None for a source.
+        source: the name of a source contract; None for a table.
+    """
+
+    name: str
+    window: Window
+    table: str | None = None
+    source: str | None = None
+
+    @property
+    def target(self) -> str:
+        """The table or the source that is read."""
+        return self.table or self.source or ""
+
+
+@dataclass(frozen=True)
+class QuarantineLimit:
+    """The most rows of a batch that may be quarantined before the whole batch is rejected.
+
+    Args:
+        share: of the rows read, 0 to 1.
+        rows: an absolute number; None sets no such limit.
+    """
+
+    share: float = 0.05
+    rows: int | None = None
+
+    def exceeded_by(self, quarantined: int, read: int) -> bool:
+        """True when so many of the rows read are too many."""
+        if self.rows is not None and quarantined > self.rows:
+            return True
+        return quarantined > self.share * read
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One Great Expectations expectation, as its native JSON has it.
+
+    Args:
+        type: `expect_...`, in snake_case.
+        kwargs: its parameters, `mostly` included.
+        meta: its meta; `on_failure: quarantine` makes a row rule, `rule` names it.
+        rule: the stable name under which its results and quarantined rows are kept; unique in a suite.
+    """
+
+    type: str
+    kwargs: Mapping[str, Any]
+    rule: str
+    severity: Severity = Severity.CRITICAL
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def quarantines(self) -> bool:
+        """True for a row rule: rows that break it are quarantined, the others go on."""
+        return self.meta.get("on_failure") == "quarantine"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The expectations of one table, in file order."""
+
+    name: str
+    expectations: tuple[Expectation, ...] = ()
+    file: str = ""
+
+    @property
+    def row_rules(self) -> tuple[Expectation, ...]:
+        """The expectations that quarantine rows."""
+        return tuple(e for e in self.expectations if e.quarantines)
+
+    @property
+    def gate(self) -> tuple[Expectation, ...]:
+        """The expectations that judge a batch as a whole."""
+        return tuple(e for e in self.expectations if not e.quarantines)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One table: what it holds, what it is made of, who answers for it.
+
+    Args:
+        table: `layer.name`.
+        job: the job's file, relative to the project.
+        key: columns that together are unique within a batch.
+        lag_days: the night of N owns the batch N - lag_days.
+        retries: how often a scheduler may try again.
+        timeout: longest run, in seconds.
+        resources: the name of a size that a scheduler knows.
+        horizon_days: late changes of inputs older than this are listed, not repaired on their own; None repairs all.
+        file: the contract's own file, relative to the project.
+    """
+
+    table: str
+    description: str
+    owner: str
+    job: str
+    inputs: tuple[Input, ...]
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    suite: Suite
+    rows: Rows = Rows.ANY
+    mode: Mode = Mode.RANGE
+    lag_days: int = 0
+    retries: int = 0
+    timeout: int = 3600
+    resources: str = "small"
+    quarantine_limit: QuarantineLimit = QuarantineLimit()
+    change_data_feed: bool = False
+    horizon_days: int | None = None
+    file: str = ""
+
+    @property
+    def layer(self) -> str:
+        """The part of the table's name before the dot."""
+        return self.table.split(".")[0]
+
+    @property
+    def name(self) -> str:
+        """The part of the table's name after the dot."""
+        return self.table.split(".")[1]
+
+    @property
+    def quarantine_table(self) -> str:
+        """Where rejected rows and the reasons go."""
+        return f"quarantine.{self.layer}_{self.name}"
+
+    @property
+    def reads_itself(self) -> bool:
+        """True when yesterday's rows are an input; such a table goes batch by batch."""
+        return any(i.table == self.table for i in self.inputs)
+
+    def column(self, name: str) -> Column:
+        """The column of that name; KeyError when the contract has none."""
+        return {c.name: c for c in self.columns}[name]
+
+    def owned_by(self, nights: BatchRange) -> BatchRange:
+        """The batches that those nights own."""
+        return nights.shifted(-self.lag_days)
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """One column of a landing file: its name in the file and the name it gets."""
+
+    name: str
+    header: str
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The days on which a source is closed.
+
+    Args:
+        weekdays: 0 is Monday.
+        dates: single days.
+    """
+
+    weekdays: frozenset[int] = frozenset()
+    dates: frozenset[date] = frozenset()
+
+    def is_closed(self, day: date) -> bool:
+        """True when no file is due that day."""
+        return day.weekday() in self.weekdays or day in self.dates
+
+
+@dataclass(frozen=True)
+class Completion:
+    """When the files of a day are complete; with neither, as soon as one is there.
+
+    Args:
+        marker: a path pattern with `{batch_date}`; the day is complete once that file exists.
+        stable_for: the newest file must be at least this old.
+    """
+
+    marker: str | None = None
+    stable_for: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where daily files come from and how they are written.
+
+    Args:
+        name: also the folder under the landing root.
+        patterns: paths in that folder, with `{batch_date}`; `*` stands for any part of a file name.
+        start: the first day of history.
+        encoding: how text is encoded; only `utf-8` (a byte order mark is dropped).
+        max_record_bytes: a longer record is malformed, whatever it holds.
+    """
+
+    name: str
+    description: str
+    patterns: tuple[str, ...]
+    format: SourceFormat
+    columns: tuple[SourceColumn, ...]
+    start: date
+    calendar: Calendar = Calendar()
+    completion: Completion = Completion()
+    on_missing: OnMissing = OnMissing.ERROR
+    delimiter: str = ","
+    max_record_bytes: int = 1 << 20
+    file: str = ""

@@ -1,0 +1,173 @@
+"""The one exception root, and what each kind of failure means to whoever called.
+
+    LakesmithError                exit 1   anything that no class below names
+      UsageError                  exit 2   the command line asks for something that does not exist
+      ConfigurationError          exit 2   settings, contracts or suites are wrong
+        InvalidProject            exit 2   every mistake found in the project's files, at once
+        DestructiveChange         exit 2   a contract change that would lose data
+        UnsupportedTable          exit 2   a Delta feature or format that this version must not touch
+      DataRejected                exit 3   a batch broke its suite, its limit or its schema
+        SchemaMismatch            exit 3   a transform returned other columns than its contract names
+      InputMissing                exit 4   a batch or a landing file that is needed is not there
+      LeaseHeld                   exit 5   another run works on the table (a retry can help)
+      InputChanged                exit 1   what a run read was replaced meanwhile (a retry can help)
+      CommitConflict              exit 1   others kept publishing first (a retry can help)
+
+Facts are attributes; the message says what, where, what was expected and ends in the next step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+__all__ = [
+    "CommitConflict",
+    "ConfigurationError",
+    "DataRejected",
+    "DestructiveChange",
+    "ExitCode",
+    "InputChanged",
+    "InputMissing",
+    "InvalidProject",
+    "LakesmithError",
+    "LeaseHeld",
+    "Problem",
+    "SchemaMismatch",
+    "UnsupportedTable",
+    "UsageError",
+]
+
+
+class ExitCode(IntEnum):
+    """What a process answers; `spark-submit`, Airflow and shells decide on it whether to retry."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    REJECTED = 3
+    MISSING = 4
+    BUSY = 5
+    PARTIAL = 6
+
+
+class LakesmithError(Exception):
+    """Root of every error that Lakesmith raises on purpose."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+    retryable: ClassVar[bool] = False
+
+
+class UsageError(LakesmithError):
+    """The caller named a table, a date or an option that does not exist."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ConfigurationError(LakesmithError):
+    """Settings, contracts, suites or the environment are not as they must be."""
+
+    exit_code = ExitCode.USAGE
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a file of the project.
+
+    Args:
+        file: the file, relative to the project where it can be.
+        place: where in the file, as a dotted path (`columns.customer_id.type`); empty for the whole file.
+        message: what is wrong and what was expected.
+        line: line number, from 1; None where it is not known.
+        nearest: the valid name that was probably meant.
+    """
+
+    file: str
+    place: str
+    message: str
+    line: int | None = None
+    nearest: str | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        place = f" {self.place}:" if self.place else ""
+        hint = f" Did you mean {self.nearest!r}?" if self.nearest else ""
+        return f"{where}:{place} {self.message}{hint}"
+
+
+class InvalidProject(ConfigurationError):
+    """The project's files hold mistakes; all that were found are listed."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(f"{count} in the project's files:\n{lines}\nMend them, then check with: lakesmith doctor")
+
+
+class DestructiveChange(ConfigurationError):
+    """A contract asks for a change of a published table that would lose or reinterpret data."""
+
+    def __init__(self, table: str, changes: list[str]) -> None:
+        self.table = table
+        self.changes = changes
+        listed = "; ".join(changes)
+        super().__init__(
+            f"{table}: the contract and the published table differ in a way that cannot be added: {listed}. "
+            f"Keep the old columns, or give the table a new name and refill it: "
+            f"lakesmith backfill --from A --to B --table <new name>"
+        )
+
+
+class UnsupportedTable(ConfigurationError):
+    """A table uses a protocol, a feature or a format that this version does not support."""
+
+    def __init__(self, table: str, reason: str) -> None:
+        self.table = table
+        self.reason = reason
+        super().__init__(f"{table}: {reason}")
+
+
+class DataRejected(LakesmithError):
+    """Batches failed their audit; nothing of them was published."""
+
+    exit_code = ExitCode.REJECTED
+
+
+class SchemaMismatch(DataRejected):
+    """A transform returned columns or types other than its contract's; nothing was staged."""
+
+    def __init__(self, table: str, differences: list[str], contract_file: str) -> None:
+        self.table = table
+        self.differences = differences
+        listed = "; ".join(differences)
+        super().__init__(
+            f"{table}: the transform's columns are not the contract's: {listed}. "
+            f"Change the job or {contract_file}; nothing was staged."
+        )
+
+
+class InputMissing(LakesmithError):
+    """A batch of an input, or a landing file, is not there."""
+
+    exit_code = ExitCode.MISSING
+
+
+class LeaseHeld(LakesmithError):
+    """Another run holds the table's lease."""
+
+    exit_code = ExitCode.BUSY
+    retryable = True
+
+
+class InputChanged(LakesmithError):
+    """Something a run had read was replaced before it could publish."""
+
+    retryable = True
+
+
+class CommitConflict(LakesmithError):
+    """Other writers kept committing first, more often than the run was willing to try again."""
+
+    retryable = True
