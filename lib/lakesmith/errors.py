@@ -3,6 +3,9 @@
     LakesmithError                exit 1   anything that no class below names
       UsageError                  exit 2   the command line asks for something that does not exist
       ConfigurationError          exit 2   settings, contracts or suites are wrong
+        ProjectNotFound           exit 2   no folder with conf/base.yml where it was looked for
+        InvalidSettings           exit 2   every mistake found in settings files and variables, at once
+        SettingMissing            exit 2   a setting that has no default is needed and not set
         InvalidProject            exit 2   every mistake found in the project's files, at once
         DestructiveChange         exit 2   a contract change that would lose data
         UnsupportedTable          exit 2   a Delta feature or format that this version must not touch
@@ -20,6 +23,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import ClassVar
 
 __all__ = [
@@ -31,10 +35,13 @@ __all__ = [
     "InputChanged",
     "InputMissing",
     "InvalidProject",
+    "InvalidSettings",
     "LakesmithError",
     "LeaseHeld",
     "Problem",
+    "ProjectNotFound",
     "SchemaMismatch",
+    "SettingMissing",
     "UnsupportedTable",
     "UsageError",
 ]
@@ -92,8 +99,46 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
         place = f" {self.place}:" if self.place else ""
-        hint = f" Did you mean {self.nearest!r}?" if self.nearest else ""
-        return f"{where}:{place} {self.message}{hint}"
+        if not self.nearest:
+            return f"{where}:{place} {self.message}"
+        return f"{where}:{place} {self.message.rstrip('.')}. Did you mean {self.nearest!r}?"
+
+
+class ProjectNotFound(ConfigurationError):
+    """No folder that holds conf/base.yml; `looked_in` lists the folders, in order."""
+
+    def __init__(self, looked_in: list[Path], how: str) -> None:
+        self.looked_in = looked_in
+        self.how = how
+        listed = ", ".join(str(folder) for folder in looked_in)
+        super().__init__(
+            f"no project: there is no conf/base.yml in {listed} ({how}). "
+            f"Change into the project's folder, or name it: LAKESMITH_PROJECT=<folder>"
+        )
+
+
+class InvalidSettings(ConfigurationError):
+    """The settings files and variables of an environment hold mistakes; all that were found are listed."""
+
+    def __init__(self, environment: str, problems: list[Problem]) -> None:
+        self.environment = environment
+        self.problems = problems
+        count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(
+            f"{count} in the settings of {environment}:\n{lines}\n"
+            f"Mend them, then check with: lakesmith config show --env {environment}"
+        )
+
+
+class SettingMissing(ConfigurationError):
+    """A setting that this environment leaves open is needed now."""
+
+    def __init__(self, key: str, variable: str, file: str) -> None:
+        self.key = key
+        self.variable = variable
+        self.file = file
+        super().__init__(f"{key} is not set. Set the variable {variable}, or {key} in {file}.")
 
 
 class InvalidProject(ConfigurationError):

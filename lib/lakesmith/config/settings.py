@@ -1,0 +1,246 @@
+"""What can be set, as one frozen value, and where each value came from.
+
+Owns the names, types, ranges and defaults of settings. Reading files and variables is
+`lakesmith.config.load`. A secret is a `SecretStr`: neither its text nor its length is in any repr, listing
+or error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
+
+from lakesmith.config.durations import parse_seconds
+from lakesmith.errors import SettingMissing
+
+__all__ = [
+    "EffectiveSetting",
+    "LeaseSettings",
+    "MlflowSettings",
+    "PublishSettings",
+    "QualitySettings",
+    "Settings",
+    "SparkSettings",
+    "StagingSettings",
+]
+
+_MASK = "********"
+_SECRET_NAME = re.compile(r"secret|passw(or)?d|token|credential|(access|api)[._-]?key", re.IGNORECASE)
+_USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.+")
+_MEMORY = re.compile(r"[1-9][0-9]*[kmgt]")
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+
+Scalar = str | int | float | bool | None
+
+
+def _seconds(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError("expected a duration with its unit, like 60s, 5m or 1h")  # noqa: TRY004  # pydantic's way
+    return parse_seconds(value)
+
+
+def _conf_text(value: object) -> object:
+    """Spark's settings are text; `true` and `200` in YAML mean that text."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _scalar_text(element) for key, element in value.items()}
+
+
+def _scalar_text(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class SparkSettings(_Section):
+    """The session.
+
+    Args:
+        master: Spark's own syntax; None leaves it to spark-submit.
+        driver_memory: with its unit, like `4g`; used where Lakesmith starts the JVM itself.
+        shuffle_partitions: tasks of a shuffle.
+        conf: any further setting of Spark, by its full name.
+    """
+
+    master: str | None = None
+    driver_memory: str = "2g"
+    shuffle_partitions: PositiveInt = 8
+    conf: Annotated[Mapping[str, str], BeforeValidator(_conf_text)] = Field(default_factory=dict, repr=False)
+
+    @field_validator("driver_memory")
+    @classmethod
+    def _memory(cls, value: str) -> str:
+        if not _MEMORY.fullmatch(value):
+            raise ValueError(f"{value!r} is no size of memory; write it like 4g (units: k, m, g, t)")
+        return value
+
+
+class LeaseSettings(_Section):
+    """Leases. `wait`: seconds that a run waits for the holder before it gives up."""
+
+    wait: Annotated[NonNegativeInt, BeforeValidator(_seconds)] = 60
+
+
+class PublishSettings(_Section):
+    """Publishing. `attempts`: commits that may lose against other writers before a run gives up."""
+
+    attempts: PositiveInt = 5
+
+
+class StagingSettings(_Section):
+    """Staging. `rows_per_file`: most rows of one data file."""
+
+    rows_per_file: PositiveInt = 1_000_000
+
+
+class QualitySettings(_Section):
+    """Quality. `expectation_modules`: Python modules that define expectations of the project's own."""
+
+    expectation_modules: tuple[str, ...] = ()
+
+    @field_validator("expectation_modules")
+    @classmethod
+    def _modules(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _MODULE.fullmatch(name):
+                raise ValueError(f"{name!r} is no Python module's name; write it like company.expectations")
+        return value
+
+
+class MlflowSettings(_Section):
+    """MLflow. `tracking_uri`: its server; None stands for the store beside a local lake."""
+
+    tracking_uri: str | None = Field(default=None, repr=False)  # may hold a user's password
+
+
+@dataclass(frozen=True)
+class EffectiveSetting:
+    """One setting as it is in force.
+
+    Args:
+        key: dotted name.
+        value: its value, masked where it is or may hold a secret.
+        origin: file and line, variable, argument or `default`.
+    """
+
+    key: str
+    value: object
+    origin: str
+
+
+class Settings(_Section):
+    """All settings of one environment; made by `load_settings`.
+
+    Args:
+        environment: its name, as in conf/<environment>.yml.
+        project_root: the folder that holds conf/ and jobs/.
+        jars_dir: where the jars are; relative paths are below the project.
+        storage_options: credentials and options of the object store, as deltalake names them.
+        parameters: what transforms may read as `settings`.
+        origins: dotted key -> file and line, variable or argument, for every key that is set.
+    """
+
+    environment: str
+    project_root: Path
+    landing: str | None = Field(default=None, alias="landing_root")
+    lake: str | None = Field(default=None, alias="lake_root")
+    jars_dir: Annotated[Path, Field(strict=False)] = Field(default=Path(".jars"), validate_default=True)
+    spark: SparkSettings = SparkSettings()
+    lease: LeaseSettings = LeaseSettings()
+    publish: PublishSettings = PublishSettings()
+    staging: StagingSettings = StagingSettings()
+    quality: QualitySettings = QualitySettings()
+    mlflow: MlflowSettings = MlflowSettings()
+    storage_options: Mapping[str, SecretStr] = Field(default_factory=dict)
+    parameters: Mapping[str, Scalar] = Field(default_factory=dict)
+    origins: Mapping[str, str] = Field(default_factory=dict, repr=False, exclude=True)
+
+    @field_validator("landing", "lake")
+    @classmethod
+    def _location(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None or _URI.fullmatch(value):
+            return value and value.rstrip("/")
+        if not value.strip():
+            raise ValueError("expected a folder or a URI, found an empty text")
+        return str(_below(info.data["project_root"], Path(value)))
+
+    @field_validator("jars_dir")
+    @classmethod
+    def _folder(cls, value: Path, info: ValidationInfo) -> Path:
+        return _below(info.data["project_root"], value)
+
+    @property
+    def landing_root(self) -> str:
+        """Where landing files arrive: an absolute folder or a URI, without a slash at its end.
+
+        Raises:
+            SettingMissing: the environment leaves it open and no variable sets it.
+        """
+        return self._needed("landing_root", self.landing)
+
+    @property
+    def lake_root(self) -> str:
+        """Where the tables are: an absolute folder or a URI, without a slash at its end.
+
+        Raises:
+            SettingMissing: the environment leaves it open and no variable sets it.
+        """
+        return self._needed("lake_root", self.lake)
+
+    def _needed(self, key: str, value: str | None) -> str:
+        if value is None:
+            raise SettingMissing(key, f"LAKESMITH__{key.upper()}", f"conf/{self.environment}.yml")
+        return value
+
+    def effective(self) -> list[EffectiveSetting]:
+        """Every setting in force, with its origin; what is or may hold a secret is masked."""
+        return [
+            EffectiveSetting(key, _shown(key, value), self.origins.get(key, "default"))
+            for key, value in _leaves(self, "")
+            if not key.startswith("origins.")
+        ]
+
+
+def _below(root: Path, path: Path) -> Path:
+    return root / path.expanduser()
+
+
+def _leaves(section: BaseModel, prefix: str) -> Iterator[tuple[str, object]]:
+    for name, field in type(section).model_fields.items():
+        key, value = f"{prefix}{field.alias or name}", getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, f"{key}.")
+        elif isinstance(value, dict):
+            yield from ((f"{key}.{inner}", element) for inner, element in value.items())
+        else:
+            yield key, value
+
+
+def _shown(key: str, value: object) -> object:
+    if value is not None and (isinstance(value, SecretStr) or _SECRET_NAME.search(key)):
+        return _MASK
+    if isinstance(value, str):
+        return _USER_INFO.sub(f"{_MASK}@", value)
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value

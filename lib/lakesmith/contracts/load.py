@@ -1,0 +1,138 @@
+"""Loading a project: conf/sources, conf/tables and conf/expectations as one checked graph.
+
+Owns which files are read and that all mistakes of all files are reported at once. The grammars are
+`lakesmith.contracts.sources`, `tables` and `suites`; how files fit together is `lakesmith.contracts.links`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+from lakesmith.config.yaml_text import read_yaml
+from lakesmith.contracts.graph import TableGraph
+from lakesmith.contracts.links import ReadContract, check_links
+from lakesmith.contracts.model import Source, Suite
+from lakesmith.contracts.problems import Document, nearest
+from lakesmith.contracts.project import Project
+from lakesmith.contracts.sources import check_source_name, read_source
+from lakesmith.contracts.suites import parse_suite
+from lakesmith.contracts.tables import check_table_name, read_contract
+from lakesmith.contracts.types import parse_type
+from lakesmith.errors import InvalidProject, Problem
+
+__all__ = ["load_project"]
+
+_SOURCES = "conf/sources"
+_TABLES = "conf/tables"
+_SUITES = "conf/expectations"
+_NO_TYPES: Mapping[str, frozenset[str]] = MappingProxyType({})
+
+
+def load_project(root: Path, expectation_types: Mapping[str, frozenset[str]] = _NO_TYPES) -> Project:
+    """The tables and sources that the files of a project declare.
+
+    Args:
+        root: the folder that holds conf/ and jobs/.
+        expectation_types: expectation types of the project's own modules, with the names of their parameters.
+
+    Raises:
+        InvalidProject: the files hold mistakes; it lists all of them.
+    """
+    problems: list[Problem] = []
+    source_documents = _documents(root, _SOURCES, problems)
+    table_documents = _documents(root, _TABLES, problems)
+    sources: dict[str, Source] = {}
+    for name, document in source_documents.items():
+        check_source_name(document, name)
+        sources[name] = read_source(document, name)
+    tables: dict[str, ReadContract] = {}
+    misnamed: set[str] = set()
+    for name, document in table_documents.items():
+        if not check_table_name(document, name):
+            misnamed.add(name)
+        tables[name] = ReadContract(read_contract(document, name), document)
+    if not tables:
+        problems.append(Problem(_TABLES, "", "holds no contract; a table is a file <layer>.<name>.yml in it"))
+    check_links(root, tables, sources)
+    suites = _suites(root, tables, expectation_types, problems)
+    for name in sorted(tables.keys() - suites.keys() - misnamed):
+        message = f'is missing; a suite without rules is {{"name": "{name}", "expectations": []}}'
+        problems.append(Problem(f"{_SUITES}/{name}.json", "", message))
+    for document in [*source_documents.values(), *table_documents.values()]:
+        problems.extend(document.problems)
+    if problems:
+        raise InvalidProject(sorted(problems, key=lambda p: (p.file, p.line or 0)))
+    contracts = {name: replace(table.contract, suite=suites[name]) for name, table in tables.items()}
+    return Project(root, TableGraph(contracts, sources))
+
+
+def _documents(root: Path, folder: str, problems: list[Problem]) -> dict[str, Document]:
+    """Every YAML file of a folder by its name without the ending, in order of name."""
+    documents: dict[str, Document] = {}
+    for name, file, text in _texts(root, folder, ".yml", problems):
+        document = read_yaml(text, file)
+        problems.extend(document.problems)
+        if document.value is None and not document.problems:
+            problems.append(Problem(file, "", "is empty"))
+        documents[name] = Document(document)
+    return documents
+
+
+def _suites(
+    root: Path,
+    tables: Mapping[str, ReadContract],
+    expectation_types: Mapping[str, frozenset[str]],
+    problems: list[Problem],
+) -> dict[str, Suite]:
+    suites: dict[str, Suite] = {}
+    for name, file, text in _texts(root, _SUITES, ".json", problems):
+        if name not in tables:
+            message = f"there is no table {name!r}; a suite has the name of its table"
+            problems.append(Problem(file, "", message, nearest=nearest(name, tables)))
+            continue
+        suites[name], found = _suite(text, file, tables[name], expectation_types)
+        problems.extend(found)
+    return suites
+
+
+def _suite(
+    text: str, file: str, table: ReadContract, expectation_types: Mapping[str, frozenset[str]]
+) -> tuple[Suite, list[Problem]]:
+    """The suite of a table; beside a contract with mistakes, only what is wrong in any case."""
+    contract, document = table.contract, table.document
+    words = re.findall(r"\w+", text)
+    columns = {column.name: column.type for column in contract.columns}
+    unsure = [name for name in columns if document.has_problem(f"columns.{name}")] if columns else words
+    same_day = [used.name for used in contract.inputs if used.window.is_same_day]
+    inputs = same_day if contract.inputs else words
+    if not unsure:
+        return parse_suite(text, file, columns, inputs, expectation_types)
+    readings = [
+        parse_suite(text, file, {**columns, **dict.fromkeys(unsure, kind)}, inputs, expectation_types)
+        for kind in _EXAMPLE_TYPES
+    ]
+    suite, first = readings[0]
+    return suite, [problem for problem in first if all(problem in found for _, found in readings)]
+
+
+_EXAMPLE_TYPES = [parse_type(text) for text in ("string", "bigint", "double", "date", "timestamp", "boolean")]
+
+
+def _texts(root: Path, folder: str, ending: str, problems: list[Problem]) -> Iterator[tuple[str, str, str]]:
+    """Name without ending, path in the project and text of each file; reports files that are overlooked."""
+    for path in sorted((root / folder).glob("*")):
+        file = f"{folder}/{path.name}"
+        if path.name.startswith(".") or path.is_dir():
+            continue
+        if path.suffix != ending:
+            if path.suffix in (".yml", ".yaml", ".json"):
+                problems.append(Problem(file, "", f"is not read: files here end in {ending}"))
+            continue
+        try:
+            yield path.name.removesuffix(ending), file, path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            problems.append(Problem(file, "", "is not UTF-8 text"))

@@ -1,0 +1,1 @@
+"""The engine: one run, and a night of runs."""

@@ -1,0 +1,152 @@
+"""The audit: every staged batch judged by itself, before anybody can see it.
+
+Owns putting together what the files' statistics say, one grouped scan of the staged rows (digest and as much of the suite as
+aggregates answer), the row accounting and the quarantine limit. What a suite means is `lakesmith.quality`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from lakesmith.contracts.model import BATCH_DATE, Contract, Rows
+from lakesmith.errors import LakesmithError
+from lakesmith.lake.digest import digest_aggregates, digest_of
+from lakesmith.lake.staging import OUTCOME, RowOutcome, Staged
+from lakesmith.lake.tables import BROKEN_RULES, quarantine_contract
+from lakesmith.ledger.location import LakeLocation
+from lakesmith.ledger.records import EMPTY_DIGEST
+from lakesmith.quality.accounting import Accounting
+from lakesmith.quality.gate import Gate
+from lakesmith.quality.results import Result
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+__all__ = ["BatchAudit", "audit"]
+
+
+@dataclass(frozen=True)
+class BatchAudit:
+    """What is known of one staged batch.
+
+    Args:
+        rows: to be published.
+        digest: of those rows.
+        broken: quarantined rows by rule; a row that broke two counts in both.
+        quarantine_digest: of the quarantined rows with the rules that they broke.
+        refusals: why the batch must not be published; empty when it may.
+        warnings: what it is published in spite of.
+    """
+
+    batch_date: date
+    rows: int
+    digest: str
+    accounting: Accounting
+    broken: Mapping[str, int]
+    quarantine_digest: str
+    results: tuple[Result, ...]
+    refusals: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """True when the batch may be published."""
+        return not self.refusals
+
+
+def audit(
+    spark: SparkSession,
+    lake: LakeLocation,
+    contract: Contract,
+    gate: Gate,
+    staged: Staged,
+    batches: Sequence[date],
+    inputs: Mapping[str, DataFrame],
+    rows_read: Mapping[date, int | None],
+) -> dict[date, BatchAudit]:
+    """Judges every batch of a run from what was staged.
+
+    Args:
+        inputs: the pinned inputs of the batches' own day, for rules across tables.
+        rows_read: of each batch; None where a source's records are counted from what was staged.
+
+    Raises:
+        LakesmithError: the scan and the files' statistics disagree on how many rows there are.
+    """
+    frame = spark.read.format("delta").load(f"{lake.path(contract.table)}/{staged.folder}")
+    published = frame.where(F.col(OUTCOME) == str(RowOutcome.PUBLISHED)).select(
+        *[c.name for c in contract.columns], BATCH_DATE
+    )
+    verdicts = gate.evaluate(published, list(batches), inputs, digest_aggregates(contract.columns))
+    counted = staged.rows(RowOutcome.PUBLISHED)
+    quarantined, dropped = staged.rows(RowOutcome.QUARANTINED), staged.rows(RowOutcome.DROPPED)
+    reasons = _reasons(frame) if quarantined or dropped else {}
+    quarantine_digests = _quarantine_digests(frame, contract) if quarantined else {}
+    records = _records_numbered(frame) if any(i.source for i in contract.inputs) else {}
+    audits: dict[date, BatchAudit] = {}
+    for day in batches:
+        verdict = verdicts[day]
+        digest, rows = digest_of(contract.columns, verdict.extras)
+        if rows != counted.get(day, 0):
+            raise LakesmithError(
+                f"{contract.table} {day}: the scan found {rows} rows, the staged files' statistics say {counted.get(day, 0)}. "
+                f"Something changed the files under {staged.folder}; nothing was published. Run again."
+            )
+        read = rows_read[day] if rows_read[day] is not None else records.get(day, 0)
+        drops = reasons.get((day, RowOutcome.DROPPED), {})
+        accounting = Accounting(
+            read=read or 0, published=rows, quarantined=quarantined.get(day, 0), dropped=drops
+        )
+        refusals = [] if verdict.passed else [result.summary() for result in verdict.failures]
+        if contract.rows is Rows.PRESERVING:
+            refusals = [*accounting.discrepancies(), *refusals]
+        refusals = [*refusals, *accounting.over_limit(contract.quarantine_limit)]
+        audits[day] = BatchAudit(
+            batch_date=day,
+            rows=rows,
+            digest=digest,
+            accounting=accounting,
+            broken=reasons.get((day, RowOutcome.QUARANTINED), {}),
+            quarantine_digest=quarantine_digests.get(day, EMPTY_DIGEST),
+            results=verdict.results,
+            refusals=tuple(refusals),
+            warnings=tuple(result.summary() for result in verdict.warnings),
+        )
+    return audits
+
+
+def _reasons(frame: DataFrame) -> dict[tuple[date, RowOutcome], dict[str, int]]:
+    """Rows that are not published, by batch, outcome and reason."""
+    counts = (
+        frame.where(F.col(OUTCOME) != str(RowOutcome.PUBLISHED))
+        .select(BATCH_DATE, OUTCOME, F.explode(BROKEN_RULES).alias("reason"))
+        .groupBy(BATCH_DATE, OUTCOME, "reason")
+        .count()
+        .collect()
+    )
+    found: dict[tuple[date, RowOutcome], dict[str, int]] = defaultdict(dict)
+    for row in sorted(counts):
+        found[(row[BATCH_DATE], RowOutcome(row[OUTCOME]))][row["reason"]] = row["count"]
+    return found
+
+
+def _quarantine_digests(frame: DataFrame, contract: Contract) -> dict[date, str]:
+    columns = quarantine_contract(contract).columns
+    aggregates = [column.alias(name) for name, column in digest_aggregates(columns).items()]
+    rows = frame.where(F.col(OUTCOME) == str(RowOutcome.QUARANTINED)).groupBy(BATCH_DATE).agg(*aggregates).collect()
+    return {row[BATCH_DATE]: digest_of(columns, row.asDict())[0] for row in rows}
+
+
+def _records_numbered(frame: DataFrame) -> dict[date, int]:
+    """Records of each batch's files, from their numbering: a record lost or doubled on the way leaves another number."""
+    files = frame.groupBy(BATCH_DATE, "source_file").agg(F.max("record_no").alias("last"))
+    rows = files.groupBy(BATCH_DATE).agg(F.sum("last").alias("records")).collect()
+    return {row[BATCH_DATE]: row["records"] for row in rows}
+
+

@@ -1,0 +1,119 @@
+"""What every run of one process shares: the project, the lake, the ledger, and Spark once somebody needs it."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from lakesmith import __version__
+from lakesmith.config.settings import Settings
+from lakesmith.contracts.days import BatchRange
+from lakesmith.contracts.project import Project
+from lakesmith.ledger.fingerprint import fingerprints_by
+from lakesmith.ledger.history import Ledger
+from lakesmith.ledger.location import LakeLocation
+from lakesmith.ledger.manifest import DayFiles, LandingFolder, Manifest
+from lakesmith.ledger.records import Fingerprints
+from lakesmith.ledger.state import Judge
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+__all__ = ["Context"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Context:
+    """One process at work on one project in one environment.
+
+    Args:
+        project: the checked contracts.
+        settings: the environment's.
+    """
+
+    project: Project
+    settings: Settings
+    _fingerprints: dict[tuple[str, int], Fingerprints] = field(default_factory=dict)
+
+    @cached_property
+    def lake(self) -> LakeLocation:
+        """The lake of the settings."""
+        secrets = {key: value.get_secret_value() for key, value in self.settings.storage_options.items()}
+        return LakeLocation(self.settings.lake_root, secrets)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger of that lake."""
+        return Ledger(self.lake)
+
+    @cached_property
+    def spark(self) -> SparkSession:
+        """The session; the first use starts it, so that a night with nothing to do starts no JVM."""
+        from lakesmith.lake.session import session
+
+        return session(self.settings, "lakesmith")
+
+    @property
+    def spark_started(self) -> bool:
+        """True once something needed Spark."""
+        return "spark" in self.__dict__
+
+    @cached_property
+    def code_version(self) -> str:
+        """The commit of the project's repository, `+dirty` when its files differ; `unknown` outside one."""
+        try:
+            described = subprocess.run(
+                ["git", "-C", str(self.project.root), "describe", "--always", "--dirty=+dirty", "--abbrev=12", "--exclude=*"],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        except (OSError, subprocess.CalledProcessError):
+            return "unknown"
+        return described.stdout.strip()
+
+    @property
+    def lakesmith_version(self) -> str:
+        """The version of the library at work."""
+        return __version__
+
+    def folder(self, source: str) -> LandingFolder:
+        """The landing folder of a source."""
+        return LandingFolder(self.project.graph.sources[source], self.settings.landing_root)
+
+    def landed(self, source: str, days: BatchRange) -> Mapping[date, DayFiles]:
+        """The landing files of a source's days, as they are now."""
+        return self.folder(source).days(days.first, days.last)
+
+    def pin(self, source: str, files: DayFiles, known: Manifest | None) -> Manifest:
+        """The manifest of a day's files; content already known by size and time is not read again."""
+        return self.folder(source).pin(files, known)
+
+    def fingerprints(self, table: str, scheme: int) -> Fingerprints:
+        """The fingerprints of a table as its files stand, computed once in a process."""
+        key = (table, scheme)
+        if key not in self._fingerprints:
+            graph = self.project.graph
+            self._fingerprints[key] = fingerprints_by(scheme, graph.contracts[table], graph.sources, self.project.root)
+        return self._fingerprints[key]
+
+    @property
+    def judge(self) -> Judge:
+        """The states of batches, from what the ledger holds at this moment."""
+        parameters: Mapping[str, Any] = self.settings.parameters
+        return Judge(
+            self.project.graph,
+            histories=self.ledger.history,
+            live=self.ledger.live,
+            landed=self.landed,
+            pinned=self.pin,
+            fingerprints=self.fingerprints,
+            settings=parameters,
+        )

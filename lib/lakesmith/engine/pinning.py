@@ -1,0 +1,186 @@
+"""Pinning: which version of which input a run reads, and what every batch of the run reads of it.
+
+Owns the promise that what a record says was read is what Spark read: digests come from the records of just those files that are live in
+the pinned version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from lakesmith.contracts.days import BatchRange
+from lakesmith.contracts.model import Contract, Input
+from lakesmith.engine.context import Context
+from lakesmith.errors import InputChanged, InputMissing
+from lakesmith.ledger.live import NO_FILES, LiveTable
+from lakesmith.ledger.manifest import Manifest
+from lakesmith.ledger.records import EMPTY_DIGEST, InputRead
+from lakesmith.ledger.state import BatchState
+from lakesmith.ledger.window_digest import WindowDigests
+
+__all__ = ["PinnedInputs", "PinnedSource", "PinnedTable", "pin_inputs"]
+
+# A line of a landing file is seldom shorter; only the sizing of files hangs on it.
+_BYTES_A_RECORD = 64
+
+
+@dataclass(frozen=True)
+class PinnedTable:
+    """One table input of a run.
+
+    Args:
+        version: None when the table was never made.
+        days: all days that any batch of the run may read; None when there are none.
+        reads: what each batch of the run reads.
+    """
+
+    input: Input
+    contract: Contract
+    version: int | None
+    live: LiveTable | None
+    days: BatchRange | None
+    reads: Mapping[date, InputRead]
+
+    def rows(self, day: date) -> int:
+        """Rows of one batch of the input, from the statistics of its files."""
+        batch = self.live.batches.get(day) if self.live is not None else None
+        return batch.rows or 0 if batch is not None else 0
+
+
+@dataclass(frozen=True)
+class PinnedSource:
+    """One source input of a run: the files of each of its batches, by content."""
+
+    input: Input
+    manifests: Mapping[date, Manifest]
+    reads: Mapping[date, InputRead]
+
+
+@dataclass(frozen=True)
+class PinnedInputs:
+    """All inputs of a run."""
+
+    tables: tuple[PinnedTable, ...]
+    sources: tuple[PinnedSource, ...]
+
+    def reads(self, day: date) -> tuple[InputRead, ...]:
+        """What one batch reads, by name of the input."""
+        found = [pinned.reads[day] for pinned in (*self.tables, *self.sources)]
+        return tuple(sorted(found, key=lambda read: read.name))
+
+    def rows_read(self, day: date) -> int | None:
+        """Rows that the batch reads of its own day; None where a source's are not counted yet."""
+        if self.sources:
+            return None
+        return sum(t.rows(day) for t in self.tables if t.input.window.is_same_day)
+
+    def expected_rows(self, day: date) -> int:
+        """About how many rows the batch will have; only the sizing of files hangs on it."""
+        size = sum(f.size for s in self.sources for f in s.manifests[day].files)
+        read = [t.rows(day) for t in self.tables if t.input.window.is_same_day]
+        return max([size // _BYTES_A_RECORD, *read])
+
+    def check_unchanged(self, context: Context) -> None:
+        """Looks whether the batches that were read are still the ones published.
+
+        Raises:
+            InputChanged: one is not.
+        """
+        for pinned in self.tables:
+            if pinned.days is None:
+                continue
+            opened = context.lake.open(pinned.contract.table)
+            if opened is None or opened.version() == pinned.version:
+                continue
+            present = LiveTable.of(opened)
+            for day in pinned.days:
+                was = pinned.live.files_of(day) if pinned.live is not None else NO_FILES
+                if present.files_of(day) != was:
+                    raise InputChanged(
+                        f"{pinned.contract.table} {day} was republished while this run worked on what it held before; "
+                        f"nothing was published. Run again."
+                    )
+
+
+def pin_inputs(context: Context, contract: Contract, states: Sequence[BatchState]) -> PinnedInputs:
+    """Pins the inputs of the batches that a run is about to compute.
+
+    Args:
+        states: those batches, as judged a moment ago.
+
+    Raises:
+        InputMissing: an input's live files are not those of its last record, or a landing file is gone.
+    """
+    tables = tuple(_pin_table(context, entry, states) for entry in contract.inputs if entry.table)
+    sources = tuple(_pin_source(context, entry, states) for entry in contract.inputs if entry.source)
+    return PinnedInputs(tables, sources)
+
+
+def _pin_table(context: Context, entry: Input, states: Sequence[BatchState]) -> PinnedTable:
+    graph = context.project.graph
+    history, live = context.ledger.history(entry.target), context.ledger.live(entry.target)
+    start = graph.starts[entry.target]
+    windows = {state.batch_date: entry.window.reads(state.batch_date, start) for state in states}
+    reached = [window for window in windows.values() if window is not None]
+    days = BatchRange(min(w.first for w in reached), max(w.last for w in reached)) if reached else None
+    digests: dict[date, str] = {}
+    for day in days or ():
+        standing = history.standing(day)
+        found = live.files_of(day) if live is not None else NO_FILES
+        if found != (standing.files if standing is not None else NO_FILES):
+            raise InputMissing(
+                f"{entry.target} {day} holds files that no record of Lakesmith names: somebody else wrote them. "
+                f"Put it right first: lakesmith run --date {day + timedelta(graph.contracts[entry.target].lag_days)} "
+                f"--table {entry.target}"
+            )
+        if standing is not None:
+            digests[day] = standing.digest
+    # The closed days of a table that lands have no record; they are empty batches all the same.
+    closed = _closed_days(context, entry.target, days, digests)
+    sums = WindowDigests.over(days, {**dict.fromkeys(closed, EMPTY_DIGEST), **digests}) if days else None
+    version = live.version if live is not None else None
+    return PinnedTable(
+        input=entry,
+        contract=graph.contracts[entry.target],
+        version=version,
+        live=live,
+        days=days,
+        reads={
+            state.batch_date: InputRead(
+                name=entry.name,
+                target=entry.target,
+                version=version,
+                digest=sums.of(windows[state.batch_date]) if sums is not None else WindowDigests(start).of(None),
+                left_out=tuple(d.isoformat() for table, d in state.left_out if table == entry.target),
+            )
+            for state in states
+        },
+    )
+
+
+def _closed_days(
+    context: Context, table: str, days: BatchRange | None, digests: Mapping[date, str]
+) -> list[date]:
+    sources = [i.source for i in context.project.graph.contracts[table].inputs if i.source]
+    if days is None or not sources:
+        return []
+    calendars = [context.project.graph.sources[source].calendar for source in sources]
+    return [day for day in days if day not in digests and all(c.is_closed(day) for c in calendars)]
+
+
+def _pin_source(context: Context, entry: Input, states: Sequence[BatchState]) -> PinnedSource:
+    days = [state.batch_date for state in states]
+    folder = context.folder(entry.target)
+    files = folder.days(min(days), max(days))
+    # Contents are hashed anew: what a run publishes must not rest on a size and a time that stayed the same.
+    manifests = {day: folder.pin(files[day]) for day in days}
+    return PinnedSource(
+        input=entry,
+        manifests=manifests,
+        reads={
+            day: InputRead(entry.name, entry.target, None, manifest.digest, files=manifest.to_files())
+            for day, manifest in manifests.items()
+        },
+    )

@@ -1,0 +1,142 @@
+"""Job files as programs: what `spark-submit jobs/<layer>/<name>.py` and `spark-submit jobs/night.py` do.
+
+Owns their command line, the log on stderr, the outcome file and the exit code. The run itself is the same as a night's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lakesmith.config.load import load_settings
+from lakesmith.contracts.days import BatchRange, parse_day
+from lakesmith.contracts.load import load_project
+from lakesmith.engine.context import Context
+from lakesmith.engine.night import execute, plan_nights
+from lakesmith.engine.outcome import NightResult, TableResult
+from lakesmith.engine.run import run_table
+from lakesmith.errors import ExitCode, LakesmithError, UsageError
+from lakesmith.jobs import Job
+
+__all__ = ["open_context", "submit_night", "submit_one", "write_outcome"]
+
+log = logging.getLogger("lakesmith")
+
+
+def open_context(environment: str | None, project_root: Path | None = None) -> Context:
+    """The project, the settings and the ledger of one process.
+
+    Args:
+        environment: None takes LAKESMITH_ENV, else dev.
+        project_root: None looks upwards from the working folder.
+
+    Raises:
+        ConfigurationError: files or settings hold mistakes.
+    """
+    settings = load_settings(environment, project_root)
+    types = {}
+    if settings.quality.expectation_modules:
+        # Great Expectations takes seconds to import: only where a project brings expectations of its own.
+        from lakesmith.quality.custom import load_expectation_modules
+
+        types = load_expectation_modules(settings.quality.expectation_modules)
+    return Context(load_project(settings.project_root, types), settings)
+
+
+def submit_one(job: Job, file: Path, arguments: Sequence[str]) -> ExitCode:
+    """Runs one table's job for the nights on the command line.
+
+    Args:
+        job: as the job file defines it.
+        file: the job file; the project is the folder above it that holds conf/.
+        arguments: without the program's name.
+    """
+    parser = _parser(file.name, f"Runs {job.table} for a range of nights.")
+
+    def run(options: argparse.Namespace) -> NightResult:
+        context = open_context(options.env, _project_of(file))
+        contract = context.project.graph.contract(job.table)
+        nights = _nights(options)
+        due = context.project.graph.due(job.table, nights)
+        result = run_table(context, contract, due.days(), job=job, force=options.force) if due else TableResult(job.table)
+        return NightResult(nights, {job.table: result}, 0.0)
+
+    return _guarded(parser, arguments, run)
+
+
+def submit_night(file: Path, arguments: Sequence[str]) -> ExitCode:
+    """Runs several tables, or all, in dependency order in one session."""
+    parser = _parser(file.name, "Runs tables of a range of nights, in dependency order.")
+    parser.add_argument("--table", action="append", default=[], help="only this table; may be repeated")
+
+    def run(options: argparse.Namespace) -> NightResult:
+        context = open_context(options.env, _project_of(file))
+        return execute(context, plan_nights(context, _nights(options), options.table, force=options.force))
+
+    return _guarded(parser, arguments, run)
+
+
+def write_outcome(path: Path, night: NightResult) -> None:
+    """Leaves what came of a run where a caller finds it that cannot see the driver's exit code."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(night.to_json(), indent=2) + "\n", encoding="utf-8")
+
+
+def _parser(program: str, description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description=description)
+    parser.add_argument("--date", help="one night, YYYY-MM-DD")
+    parser.add_argument("--from", dest="first", help="the first night")
+    parser.add_argument("--to", dest="last", help="the last night, included")
+    parser.add_argument("--env", default=None, help="the environment: conf/<env>.yml (default: LAKESMITH_ENV, else dev)")
+    parser.add_argument("--force", action="store_true", help="compute fresh batches too")
+    parser.add_argument("--outcome", type=Path, help="write what came of it to this file, as JSON")
+    return parser
+
+
+def _nights(options: argparse.Namespace) -> BatchRange:
+    if options.date and not (options.first or options.last):
+        return BatchRange(parse_day(options.date), parse_day(options.date))
+    if options.first and options.last and not options.date:
+        return BatchRange(parse_day(options.first), parse_day(options.last))
+    raise UsageError("Which nights? Give --date D, or --from A --to B.")
+
+
+def _project_of(file: Path) -> Path | None:
+    return next((folder for folder in file.parents if (folder / "conf" / "base.yml").is_file()), None)
+
+
+def _guarded(
+    parser: argparse.ArgumentParser, arguments: Sequence[str], run: Callable[[argparse.Namespace], NightResult]
+) -> ExitCode:
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    options = parser.parse_args(arguments)
+    try:
+        night = run(options)
+    except LakesmithError as error:
+        log.error("%s: %s", type(error).__name__, error)
+        return error.exit_code
+    for result in night.tables.values():
+        _report(result)
+    if options.outcome:
+        write_outcome(options.outcome, night)
+    return night.exit_code
+
+
+def _report(result: TableResult) -> None:
+    """The run in the log: one line for what was done, one for each batch in trouble."""
+    published = sum(run.batches_published for run in result.runs)
+    rows = sum(run.rows_published for run in result.runs)
+    log.info("%s: %d batches published (%d rows), %d unchanged", result.table, published, rows, result.unchanged)
+    for day, reason in sorted(result.reasons.items()):
+        log.error("%s %s: %s", result.table, day, reason)
+    for state in result.waiting:
+        log.error("%s %s is %s: %s", state.table, state.batch_date, state.state, state.reason)
+    if isinstance(result.error, LakesmithError) and not result.reasons:
+        log.error("%s: %s: %s", result.table, type(result.error).__name__, result.error)
+
+

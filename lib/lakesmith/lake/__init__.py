@@ -1,0 +1,1 @@
+"""The lake: a Spark session, reading, staging, publishing, leases."""

@@ -1,0 +1,210 @@
+"""A source as Spark reads it: pinned landing files to a DataFrame, and errors back from the executors.
+
+Owns Spark's side of reading. Which files are read is the manifests' say (`lakesmith.ledger.manifest`), what a
+record is `lakesmith.lake.records`' say. Nothing of a file passes through the driver, apart from
+`inspect_headers`, which looks at the start of each.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import DateType, LongType, MapType, StringType, StructField, StructType
+
+from lakesmith.contracts.model import Source
+from lakesmith.errors import LakesmithError
+from lakesmith.lake.records import file_layout, read_records, record_schema
+from lakesmith.ledger.landing_store import landing_store
+from lakesmith.ledger.manifest import LandingFile, Manifest
+
+__all__ = ["FileColumns", "inspect_headers", "read_source", "source_schema", "translate"]
+
+TASK_BYTES = 32 << 20
+"""Small files share a task up to about so many bytes; a file is never split."""
+
+_ERROR_MARK = "lakesmith-error:"
+
+
+@dataclass(frozen=True)
+class FileColumns:
+    """What the columns of a landing file have to do with its source's contract.
+
+    Args:
+        path: relative to the source's landing folder.
+        unknown: columns that the contract does not name; they are kept in `extra`.
+        absent: optional columns that the file does not have; null in its rows.
+    """
+
+    batch_date: date
+    path: str
+    unknown: tuple[str, ...]
+    absent: tuple[str, ...]
+
+
+def source_schema(source: Source) -> StructType:
+    """What a transform sees of a source: batch_date, source_file, record_no, its columns, extra, malformed."""
+    text = StringType()
+    return StructType(
+        [
+            StructField("batch_date", DateType()),
+            StructField("source_file", text),
+            StructField("record_no", LongType()),
+            *(StructField(column.name, text) for column in source.columns),
+            StructField("extra", MapType(text, text)),
+            StructField("malformed", text),
+        ]
+    )
+
+
+def read_source(
+    spark: SparkSession, source: Source, landing_root: str | Path, manifests: Sequence[Manifest]
+) -> DataFrame:
+    """All records of the pinned files, lazily.
+
+    Args:
+        spark: the session; its workers need lakesmith and pyarrow.
+        source: the contract.
+        landing_root: as the workers see it.
+        manifests: of the batches to read; those without files add no rows.
+
+    Raises:
+        LakesmithError: not here but in the workers; `translate` gives it back from what the action raises.
+    """
+    tasks = _tasks([(manifest.batch_date, file) for manifest in manifests for file in manifest.files], spark)
+    schema = source_schema(source)
+    if not tasks:
+        return spark.createDataFrame([], schema)
+    reader = _reader(source, str(landing_root), tasks)
+    return spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(reader, schema)
+
+
+def inspect_headers(
+    source: Source, landing_root: str | Path, manifests: Sequence[Manifest]
+) -> list[FileColumns]:
+    """Check the columns of the pinned files by their starts alone, before anything runs.
+
+    JSON lines have no header: an absent required column is then found at the end of the file, by
+    `read_source`.
+
+    Raises:
+        FileRejected: a file can't be read as the contract says, or lacks a required column.
+        LandingEscape: a link leads out of the landing root.
+        LandingUnreadable: a file is gone, or may not be read.
+    """
+    store = landing_store(landing_root)
+    found: list[FileColumns] = []
+    for manifest in manifests:
+        for file in manifest.files:
+            with store.open(f"{source.name}/{file.path}") as raw:
+                layout = file_layout(raw, source, file)
+            if layout is not None:
+                found.append(FileColumns(manifest.batch_date, file.path, layout.unknown, layout.absent))
+    return found
+
+
+def translate(error: BaseException) -> LakesmithError | None:
+    """The typed error that a worker raised, from what Spark made of it on the driver; None when there is none."""
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        current = pending.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, LakesmithError):
+            return current
+        found = _decode(str(current))
+        if found is not None:
+            return found
+        pending += [current.__cause__, current.__context__]
+    return None
+
+
+class _WorkerError(Exception):
+    """A LakesmithError in a worker, with a message from which the driver can make it again."""
+
+    def __init__(self, error: LakesmithError) -> None:
+        facts = {name: value for name, value in vars(error).items() if _is_plain(value)}
+        body = json.dumps({"class": type(error).__name__, "message": str(error), "facts": facts})
+        super().__init__(f"{_ERROR_MARK}{body}")
+
+
+def _decode(text: str) -> LakesmithError | None:
+    at = text.find(_ERROR_MARK)
+    if at < 0:
+        return None
+    try:
+        body, _ = json.JSONDecoder().raw_decode(text, at + len(_ERROR_MARK))
+        kind = _error_classes(LakesmithError)[body["class"]]
+        error = kind.__new__(kind)
+        error.args = (body["message"],)
+        vars(error).update(body["facts"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return error
+
+
+def _error_classes(root: type[LakesmithError]) -> dict[str, type[LakesmithError]]:
+    found = {root.__name__: root}
+    for kind in root.__subclasses__():
+        found |= _error_classes(kind)
+    return found
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool | None) or (
+        isinstance(value, list) and all(isinstance(item, str) for item in value)
+    )
+
+
+_Pinned = tuple[date, LandingFile]
+
+
+def _tasks(files: Sequence[_Pinned], spark: SparkSession) -> list[list[_Pinned]]:
+    """Files in order, small ones together, so that every core has work and none is lost in starting tasks."""
+    total = sum(file.size for _, file in files)
+    target = min(TASK_BYTES, total // (2 * spark.sparkContext.defaultParallelism) + 1)
+    tasks: list[list[_Pinned]] = []
+    filled = target
+    for pinned in files:
+        if filled >= target:
+            tasks.append([])
+            filled = 0
+        tasks[-1].append(pinned)
+        filled += pinned[1].size
+    return tasks
+
+
+def _reader(
+    source: Source, landing_root: str, tasks: list[list[_Pinned]]
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def read(numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in numbers:
+                for number in batch.column(0).to_pylist():
+                    for batch_date, file in tasks[number]:
+                        yield from _read_file(source, landing_root, batch_date, file)
+        except LakesmithError as error:
+            raise _WorkerError(error) from error
+
+    return read
+
+
+def _read_file(
+    source: Source, landing_root: str, batch_date: date, file: LandingFile
+) -> Iterator[pa.RecordBatch]:
+    day, path = pa.scalar(batch_date, pa.date32()), pa.scalar(file.path, pa.string())
+    names = ["batch_date", "source_file", *record_schema(source).names]
+    with landing_store(landing_root).open(f"{source.name}/{file.path}") as raw:
+        for batch in read_records(raw, source, file):
+            rows = batch.num_rows
+            yield pa.RecordBatch.from_arrays(
+                [pa.repeat(day, rows), pa.repeat(path, rows), *batch.columns], names
+            )

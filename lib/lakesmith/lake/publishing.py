@@ -1,0 +1,129 @@
+"""Publishing: staged files become the table's, in one commit that either is there whole or is not there at all.
+
+Owns the only way in which a Lakesmith table changes its rows. No byte is copied: the staged files' own log entries are committed to
+the target's log, put-if-absent, with the removes computed from the very version that the commit follows. deltalake's own
+retries are off, since they would rebase those removes and double the batches.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction
+
+from lakesmith.contracts.model import BATCH_DATE, Contract
+from lakesmith.errors import CommitConflict, InputChanged
+from lakesmith.lake.files import LakeFiles
+from lakesmith.lake.staging import StagedFile
+from lakesmith.lake.tables import ensure_table
+from lakesmith.ledger.location import LakeLocation
+from lakesmith.ledger.provenance import Provenance
+
+__all__ = ["lift", "publish"]
+
+log = logging.getLogger(__name__)
+
+
+def publish(
+    lake: LakeLocation,
+    contract: Contract,
+    files: Sequence[StagedFile],
+    batches: Sequence[date],
+    *,
+    provenance: Callable[[int], Provenance],
+    inputs_unchanged: Callable[[], None],
+    attempts: int,
+) -> int:
+    """Replaces batches of a table by staged files, whole.
+
+    Args:
+        files: with rows to publish, below the target's folder; none for a batch that becomes empty.
+        batches: those that are replaced.
+        provenance: what the commit says of itself, given the version that it will make.
+        inputs_unchanged: raises when something that was read has been replaced since; asked before every attempt.
+        attempts: how often to try while others commit first.
+
+    Returns:
+        The version that the commit made.
+
+    Raises:
+        CommitConflict: others committed first, each time.
+        InputChanged: a staged file is gone or has another size, or `inputs_unchanged` says so.
+    """
+    table = ensure_table(lake, contract)
+    first = table.version()
+    run_id = provenance(first + 1).run_id
+    for attempt in range(attempts):
+        inputs_unchanged()
+        _files_are_whole(lake, contract.table, files)
+        version = table.version() + 1
+        try:
+            _commit(table, files, batches, provenance(version).to_metadata())
+        except (DeltaError, OSError) as error:
+            # A conflict, or an answer that was lost on the way: only the table knows which.
+            table = lake.open(contract.table) or table
+            landed = _own_commit(table, run_id, first)
+            if landed is not None:
+                return landed
+            if not isinstance(error, CommitFailedError):
+                raise
+            log.info("%s: another run committed version %d first (try %d of %d)", contract.table, version, attempt + 1, attempts)
+        else:
+            return version
+    raise CommitConflict(
+        f"{contract.table}: others committed first, {attempts} times in a row. Nothing was published; run again."
+    )
+
+
+def lift(lake: LakeLocation, source: Contract, target: Contract, files: Sequence[StagedFile]) -> list[StagedFile]:
+    """Copies staged files below another table's folder, where that table's log can name them.
+
+    A table can only hold files under its own folder; quarantined rows are staged under their target's.
+    """
+    store = LakeFiles(lake)
+    for file in files:
+        store.copy(f"{lake.path(source.table)}/{file.location}", f"{lake.path(target.table)}/{file.location}")
+    return list(files)
+
+
+def _commit(table: DeltaTable, files: Sequence[StagedFile], batches: Sequence[date], metadata: str) -> None:
+    table.create_write_transaction(
+        [
+            AddAction(
+                path=file.path,
+                size=file.size,
+                partition_values={BATCH_DATE: file.batch_date.isoformat()},
+                modification_time=file.modified,
+                data_change=True,
+                stats=file.stats,
+            )
+            for file in files
+        ],
+        mode="overwrite",
+        schema=table.schema(),
+        partition_by=[BATCH_DATE],
+        partition_filters=[(BATCH_DATE, "in", [day.isoformat() for day in batches])],
+        commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}, max_commit_retries=0),
+        post_commithook_properties=PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False),
+    )
+
+
+def _own_commit(table: DeltaTable, run_id: str, since: int) -> int | None:
+    """The version that this very run made after `since`; None when there is none."""
+    for commit in table.history(max(1, table.version() - since)):
+        found = Provenance.from_commit(commit)
+        if found is not None and found.run_id == run_id and int(commit["version"]) > since:
+            return int(commit["version"])
+    return None
+
+
+def _files_are_whole(lake: LakeLocation, table: str, files: Sequence[StagedFile]) -> None:
+    sizes = LakeFiles(lake).sizes([f"{lake.path(table)}/{file.location}" for file in files])
+    for file, size in zip(files, sizes, strict=True):
+        if size != file.size:
+            found = "is gone" if size is None else f"has {size} bytes instead of {file.size}"
+            raise InputChanged(f"{table}: the staged file {file.location} {found}; nothing was published. Run again.")

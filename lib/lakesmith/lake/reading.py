@@ -1,0 +1,45 @@
+"""Reading the lake with Spark, always at a version that was pinned before.
+
+Owns how a contracted table becomes a DataFrame: the contract's columns in their order, then `batch_date`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from lakesmith.contracts.days import BatchRange
+from lakesmith.contracts.model import BATCH_DATE, Contract
+from lakesmith.ledger.location import LakeLocation
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+__all__ = ["read_batches", "schema_ddl"]
+
+
+def schema_ddl(contract: Contract) -> str:
+    """The table's columns as Spark's DDL, `batch_date` last."""
+    return ", ".join([*(f"`{c.name}` {c.type}" for c in contract.columns), f"{BATCH_DATE} date"])
+
+
+def read_batches(
+    spark: SparkSession, lake: LakeLocation, contract: Contract, version: int | None, days: BatchRange | None
+) -> DataFrame:
+    """The rows of some batches of a table.
+
+    Args:
+        version: the pinned version; None for a table that was never made, which has no rows.
+        days: None for no batch at all.
+    """
+    if version is None or days is None:
+        return spark.createDataFrame([], schema_ddl(contract))
+    frame = spark.read.format("delta").option("versionAsOf", version).load(lake.path(contract.table))
+    present = set(frame.columns)
+    # A column that the contract gained after this version was made is null in it.
+    columns = [
+        F.col(c.name) if c.name in present else F.lit(None).cast(str(c.type)).alias(c.name) for c in contract.columns
+    ]
+    wanted = F.col(BATCH_DATE).between(F.lit(days.first), F.lit(days.last))
+    return frame.where(wanted).select(*columns, BATCH_DATE)

@@ -1,0 +1,114 @@
+"""The Spark session: the one place that says how Spark is set up, for a laptop, a test, a job and a night alike.
+
+Owns the settings on which results depend (time zone, ANSI arithmetic, Delta) and those that keep small lakes quick. Under
+`spark-submit` the JVM is already up, so jars can only be checked there, not added.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from lakesmith.config.settings import Settings
+from lakesmith.errors import ConfigurationError
+from lakesmith.lake.jars import delta_on_classpath, jar_paths
+from lakesmith.lake.java import java_home
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+__all__ = ["DeltaMissing", "session", "session_settings"]
+
+
+class DeltaMissing(ConfigurationError):
+    """Spark is running without Delta's jars, and it is too late to add them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Spark was started without the Delta jars. Add them to the command: "
+            "spark-submit --jars .jars/delta-spark_2.13-4.0.1.jar,.jars/delta-storage-4.0.1.jar ... "
+            "(or --packages io.delta:delta-spark_2.13:4.0.1); `make env` writes them into spark-defaults.conf"
+        )
+
+
+# Rows must not depend on where or when they are computed; these hold in every session and no setting overrides them.
+_FIXED = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # Days before 1582 are written as they are, not shifted between calendars.
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    # Files are sized by the staging step; Delta must not rewrite what it was given.
+    "spark.databricks.delta.optimizeWrite.enabled": "false",
+    "spark.databricks.delta.autoCompact.enabled": "false",
+}
+
+# The Delta log of a staged batch or of a table of some thousand files is small: one task reads it.
+_QUICK = {
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.parquet.compression.codec": "zstd",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+def session_settings(settings: Settings) -> dict[str, str]:
+    """Every Spark setting of a session in this environment, jars and master left out."""
+    chosen = {
+        "spark.driver.memory": settings.spark.driver_memory,
+        "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
+    }
+    return {**_QUICK, **chosen, **settings.spark.conf, **_FIXED}
+
+
+def session(settings: Settings, name: str = "lakesmith") -> SparkSession:
+    """The running session, or a new one.
+
+    Args:
+        name: what Spark's own pages call the application.
+
+    Raises:
+        DeltaMissing: the JVM that `spark-submit` started lacks Delta.
+        JarsMissing: a session of our own needs jars that were never fetched.
+        ConfigurationError: `spark.conf` tries to change a setting on which results depend.
+    """
+    _refuse_fixed(settings.spark.conf)
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    options = session_settings(settings)
+    if "PYSPARK_GATEWAY_PORT" in os.environ or SparkContext._active_spark_context is not None:
+        # spark-submit (or whoever made the context) has chosen memory, master and jars; the rest is ours.
+        SparkContext._ensure_initialized()
+        if not delta_on_classpath(SparkContext._gateway):
+            raise DeltaMissing
+        options.pop("spark.driver.memory")
+    else:
+        home = java_home()
+        if home is not None:
+            os.environ["JAVA_HOME"] = str(home)
+        options["spark.jars"] = ",".join(str(path) for path in jar_paths(settings.jars_dir))
+        if settings.spark.master is not None:
+            options["spark.master"] = settings.spark.master
+        # Workers otherwise take whatever python3 comes first on PATH; only spark-submit reads spark.pyspark.python.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName(name)
+    for key, value in options.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+def _refuse_fixed(conf: Mapping[str, str]) -> None:
+    clash = sorted(conf.keys() & _FIXED.keys())
+    if clash:
+        raise ConfigurationError(
+            f"spark.conf sets {', '.join(clash)}, on which the rows depend; they are the same everywhere. "
+            f"Remove them from the settings (see them with: lakesmith config show)"
+        )

@@ -1,0 +1,119 @@
+"""Making tables and adding columns to them, by deltalake, as their contracts say.
+
+Owns the Delta schema and the properties of a contracted table and of its quarantine table. Everything destructive is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError
+
+from lakesmith.contracts.model import BATCH_DATE, Column, Contract, Rows, Suite
+from lakesmith.contracts.types import ArrayType, PrimitiveType
+from lakesmith.errors import CommitConflict, DestructiveChange
+from lakesmith.ledger.location import LakeLocation
+
+__all__ = ["BROKEN_RULES", "delta_schema", "ensure_table", "quarantine_contract"]
+
+BROKEN_RULES = "broken_rules"
+"""The column of a quarantine table that names the rules which a row broke."""
+
+_BATCH_DATE_COLUMN = Column(BATCH_DATE, PrimitiveType("date"), "The batch that the row belongs to.")
+
+
+def quarantine_contract(contract: Contract) -> Contract:
+    """The contract of a table's quarantine: the same columns, all nullable, and the rules that were broken."""
+    return replace(
+        contract,
+        table=contract.quarantine_table,
+        description=f"Rows that {contract.table} rejected, and why.",
+        columns=(
+            *(replace(c, nullable=True) for c in contract.columns),
+            Column(BROKEN_RULES, ArrayType(PrimitiveType("string")), "The rules that the row broke, in the suite's order."),
+        ),
+        key=(),
+        suite=Suite(name=contract.quarantine_table),
+        rows=Rows.ANY,
+        change_data_feed=False,
+    )
+
+
+def delta_schema(contract: Contract) -> Schema:
+    """The table's schema: the contract's columns, then the batch; all nullable, since the audit checks nulls."""
+    fields = [
+        {"name": c.name, "type": c.type.delta(), "nullable": True, "metadata": {"comment": c.description}}
+        for c in (*contract.columns, _BATCH_DATE_COLUMN)
+    ]
+    return Schema.from_json(json.dumps({"type": "struct", "fields": fields}))
+
+
+def ensure_table(lake: LakeLocation, contract: Contract) -> DeltaTable:
+    """The table, made when it is not there, with columns added that its contract has gained.
+
+    Raises:
+        DestructiveChange: the contract drops or retypes a column, or adds one that may not be null.
+        CommitConflict: others kept changing the table's columns first.
+    """
+    opened = lake.open(contract.table)
+    if opened is None:
+        opened = DeltaTable.create(
+            lake.path(contract.table),
+            delta_schema(contract),
+            # Another first run may have made it meanwhile.
+            mode="ignore",
+            partition_by=[BATCH_DATE],
+            name=contract.table,
+            description=contract.description,
+            configuration=_properties(contract),
+            storage_options=dict(lake.storage_options),
+        )
+        opened = lake.open(contract.table) or opened
+    return _evolve(lake, contract, opened)
+
+
+def _properties(contract: Contract) -> dict[str, str | None]:
+    properties: dict[str, str | None] = {
+        "delta.checkpointInterval": "20",
+        "delta.logRetentionDuration": "interval 730 days",
+        # Clean-up happens in maintenance, which knows what a model or a night still needs.
+        "delta.enableExpiredLogCleanup": "false",
+    }
+    if contract.change_data_feed:
+        properties["delta.enableChangeDataFeed"] = "true"
+    return properties
+
+
+def _evolve(lake: LakeLocation, contract: Contract, opened: DeltaTable) -> DeltaTable:
+    wanted = {f.name: f for f in delta_schema(contract).fields}
+    present = {f.name: f for f in opened.schema().fields}
+    changes = [f"{name} is gone" for name in present if name not in wanted]
+    changes += [
+        f"{name} was {_type(present[name])}, is {_type(wanted[name])}"
+        for name in wanted
+        if name in present and _type(present[name]) != _type(wanted[name])
+    ]
+    added = [name for name in wanted if name not in present]
+    changes += [
+        f"{name} is new and not nullable" for name in added if name != BATCH_DATE and not contract.column(name).nullable
+    ]
+    if changes:
+        raise DestructiveChange(contract.table, changes)
+    if not added:
+        return opened
+    try:
+        opened.alter.add_columns(
+            [wanted[name] for name in added], commit_properties=CommitProperties(max_commit_retries=0)
+        )
+    except CommitFailedError as error:
+        raise CommitConflict(
+            f"{contract.table}: another writer committed while the columns {', '.join(added)} were being added. Run again."
+        ) from error
+    return lake.open(contract.table) or opened
+
+
+def _type(field: object) -> str:
+    kind = json.loads(field.to_json())["type"]  # type: ignore[attr-defined]  # deltalake exports Field without its methods' types
+    return kind if isinstance(kind, str) else json.dumps(kind, sort_keys=True)

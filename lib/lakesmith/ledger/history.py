@@ -1,0 +1,126 @@
+"""The ledger of one lake: what every table holds, and how it came to be.
+
+Owns reading the records together with the tables' own logs, and mending the ledger where a crash kept a commit from being
+recorded. Records are authoritative for history; the log says what is live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from lakesmith.ledger.live import LiveTable
+from lakesmith.ledger.location import LakeLocation
+from lakesmith.ledger.ops import Ops
+from lakesmith.ledger.provenance import Provenance
+from lakesmith.ledger.records import BatchRecord
+
+__all__ = ["Ledger", "TableHistory"]
+
+
+@dataclass
+class TableHistory:
+    """All records of one table, oldest first, by batch."""
+
+    records: dict[date, list[BatchRecord]] = field(default_factory=dict)
+
+    def add(self, record: BatchRecord) -> None:
+        """Appends the newest record of its batch."""
+        self.records.setdefault(record.batch_date, []).append(record)
+
+    def last(self, day: date) -> BatchRecord | None:
+        """The last attempt at a batch, whatever came of it."""
+        entries = self.records.get(day)
+        return entries[-1] if entries else None
+
+    def standing(self, day: date) -> BatchRecord | None:
+        """The record that says what the table holds for a batch; None when nothing was ever published."""
+        return next((r for r in reversed(self.records.get(day, ())) if r.outcome.stands), None)
+
+    @property
+    def newest(self) -> datetime | None:
+        """When the newest record was written."""
+        return max((entries[-1].recorded_at for entries in self.records.values()), default=None)
+
+    @property
+    def version(self) -> int:
+        """The newest table version that any record names; -1 for none."""
+        return max(
+            (r.version for entries in self.records.values() for r in entries if r.version is not None), default=-1
+        )
+
+
+class Ledger:
+    """Records and live tables of a lake, read once and kept until `refresh`."""
+
+    def __init__(self, lake: LakeLocation) -> None:
+        self.lake = lake
+        self.ops = Ops(lake)
+        self._histories: dict[str, TableHistory] | None = None
+        self._live: dict[str, LiveTable | None] = {}
+
+    def history(self, table: str) -> TableHistory:
+        """The records of a table, unrecorded commits included."""
+        if self._histories is None:
+            self._histories = {}
+            self._load(None)
+        if table not in self._histories:
+            self._histories[table] = TableHistory()
+        return self._histories[table]
+
+    def live(self, table: str) -> LiveTable | None:
+        """What the table holds now; None when it was never made. Records commits that a crash left unrecorded."""
+        if table not in self._live:
+            opened = self.lake.open(table)
+            self._live[table] = LiveTable.of(opened) if opened is not None else None
+            if opened is not None:
+                self._record_lost(table, opened.version())
+        return self._live[table]
+
+    def refresh(self, tables: Iterable[str]) -> None:
+        """Forgets what was read of these tables, so that the next question sees the present."""
+        for table in tables:
+            self._live.pop(table, None)
+            if self._histories is not None:
+                self._histories.pop(table, None)
+                self._load(table)
+
+    def record(self, records: Iterable[BatchRecord]) -> tuple[BatchRecord, ...]:
+        """Appends batch records, each later than all of its table before it, whatever this machine's clock says."""
+        stamped: list[BatchRecord] = []
+        moments: dict[str, datetime] = {}
+        for record in records:
+            if record.table not in moments:
+                newest = self.history(record.table).newest
+                after = newest + timedelta(microseconds=1) if newest is not None else record.recorded_at
+                moments[record.table] = max(record.recorded_at, after)
+            stamped.append(replace(record, recorded_at=moments[record.table]))
+        self.ops.append(stamped)
+        for entry in stamped:
+            self.history(entry.table).add(entry)
+        return tuple(stamped)
+
+    def _load(self, table: str | None) -> None:
+        assert self._histories is not None
+        rows = self.ops.read(BatchRecord, table=table).sort_by([("recorded_at", "ascending")])
+        for row in rows.to_pylist():
+            self._histories.setdefault(row["table"], TableHistory()).add(BatchRecord.from_row(row))
+
+    def _record_lost(self, table: str, version: int) -> None:
+        """A crash between publish and record leaves a commit that only the table's log knows."""
+        known = self.history(table)
+        missed = version - known.version
+        if missed <= 0:
+            return
+        opened = self.lake.open(table)
+        if opened is None:
+            return
+        seen = {(r.run_id, r.version) for entries in known.records.values() for r in entries}
+        for commit in sorted(opened.history(missed), key=lambda entry: int(entry["version"])):
+            provenance = Provenance.from_commit(commit)
+            if provenance is None:
+                continue
+            lost = [r for r in provenance.batches if (r.run_id, r.version) not in seen]
+            if lost:
+                self.record(lost)

@@ -1,0 +1,60 @@
+"""Where the tables of a lake are, and how deltalake opens them.
+
+Owns the path of a table and the check that a table uses only what this version supports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from lakesmith.errors import UnsupportedTable
+
+__all__ = ["LakeLocation"]
+
+_READER_VERSION = 1
+# Writer 2 is the baseline; 4 only adds the change data feed, which a contract may ask for.
+_WRITER_VERSIONS = (2, 4)
+
+
+@dataclass(frozen=True)
+class LakeLocation:
+    """The root of a lake.
+
+    Args:
+        root: a folder, or a URI such as `s3://bucket/prefix`.
+        storage_options: what deltalake needs to reach it; never printed.
+    """
+
+    root: str
+    storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def path(self, table: str) -> str:
+        """The folder or URI of `layer.name`."""
+        layer, name = table.split(".")
+        return f"{self.root.rstrip('/')}/{layer}/{name}"
+
+    def open(self, table: str, version: int | None = None) -> DeltaTable | None:
+        """The table, at a version or at its newest; None when it was never made.
+
+        Raises:
+            UnsupportedTable: somebody switched on a Delta feature that would be misread or damaged.
+        """
+        try:
+            opened = DeltaTable(self.path(table), version=version, storage_options=dict(self.storage_options))
+        except TableNotFoundError:
+            return None
+        protocol = opened.protocol()
+        features = sorted({*(protocol.reader_features or ()), *(protocol.writer_features or ())})
+        if protocol.min_reader_version != _READER_VERSION or protocol.min_writer_version not in _WRITER_VERSIONS:
+            listed = f" with the features {', '.join(features)}" if features else ""
+            raise UnsupportedTable(
+                table,
+                f"its protocol is reader {protocol.min_reader_version}, writer {protocol.min_writer_version}{listed}; "
+                f"supported is reader {_READER_VERSION}, writer {' or '.join(map(str, _WRITER_VERSIONS))}. "
+                f"Somebody switched a Delta feature on at {self.path(table)}; copy the rows to a table without it.",
+            )
+        return opened

@@ -1,0 +1,121 @@
+"""The `ops` tables: runs, batches, quality and nights, as append-only Delta tables that need no Spark.
+
+Owns their creation, their format version and appending. A lake written by a newer Lakesmith is refused, never guessed at.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+
+from lakesmith.errors import UnsupportedTable
+from lakesmith.ledger.location import LakeLocation
+from lakesmith.ledger.records import BatchRecord, NightRecord, QualityRecord, Record, RunRecord
+
+__all__ = ["FORMAT", "OPS_TABLES", "Ops", "now"]
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+"""The layout of the `ops` tables and of provenance that this version writes."""
+
+_FORMAT_PROPERTY = "lakesmith.format"
+_COMPACT_EACH = 50
+
+OPS_TABLES: dict[str, type[Record]] = {
+    "ops.runs": RunRecord,
+    "ops.batches": BatchRecord,
+    "ops.quality": QualityRecord,
+    "ops.nights": NightRecord,
+}
+_TABLE_OF = {kind: table for table, kind in OPS_TABLES.items()}
+
+
+class Ops:
+    """Reads and appends to the `ops` tables of one lake."""
+
+    def __init__(self, lake: LakeLocation) -> None:
+        self._lake = lake
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Adds records of one kind in one commit.
+
+        Appends never conflict with each other, so deltalake may retry them.
+        """
+        if not records:
+            return
+        kind = type(records[0])
+        table = _TABLE_OF[kind]
+        rows = pa.Table.from_pylist([record.to_row() for record in records], schema=kind.schema)
+        opened = self._open(table) or self._create(table, kind)
+        write_deltalake(opened, rows, mode="append")
+        if (opened.version() + 1) % _COMPACT_EACH == 0:
+            self._compact(table)
+
+    def read(self, kind: type[Record], *, columns: Sequence[str] | None = None, table: str | None = None) -> pa.Table:
+        """All rows of one kind, or one table's; an empty table when nothing was ever written."""
+        opened = self._open(_TABLE_OF[kind])
+        schema = kind.schema if columns is None else pa.schema([kind.schema.field(name) for name in columns])
+        if opened is None:
+            return schema.empty_table()
+        matching = ds.field("table") == table if table is not None else None
+        rows = opened.to_pyarrow_dataset().to_table(columns=list(schema.names), filter=matching)
+        return rows.cast(schema)
+
+    def _open(self, table: str) -> DeltaTable | None:
+        try:
+            opened = DeltaTable(self._lake.path(table), storage_options=dict(self._lake.storage_options))
+        except TableNotFoundError:
+            return None
+        written = int(opened.metadata().configuration.get(_FORMAT_PROPERTY, 0))
+        if written > FORMAT:
+            raise UnsupportedTable(
+                table,
+                f"this lake has format {written}; this Lakesmith knows formats up to {FORMAT}. "
+                f"Upgrade before you touch it: pip install --upgrade lakesmith",
+            )
+        if written < FORMAT:
+            raise UnsupportedTable(
+                table,
+                f"{self._lake.path(table)} was not written by Lakesmith (no property {_FORMAT_PROPERTY!r}). "
+                f"Point LAKESMITH__LAKE_ROOT at a Lakesmith lake or at an empty folder.",
+            )
+        return opened
+
+    def _create(self, table: str, kind: type[Record]) -> DeltaTable:
+        return DeltaTable.create(
+            self._lake.path(table),
+            kind.schema,
+            # Two first runs at once may both get here; the second finds the first one's table.
+            mode="ignore",
+            description=f"Lakesmith's own: {(kind.__doc__ or '').splitlines()[0]}",
+            configuration={
+                _FORMAT_PROPERTY: str(FORMAT),
+                "delta.checkpointInterval": "20",
+                "delta.logRetentionDuration": "interval 730 days",
+                "delta.enableExpiredLogCleanup": "false",
+            },
+            storage_options=dict(self._lake.storage_options),
+            raise_if_key_not_exists=False,
+        )
+
+    def _compact(self, table: str) -> None:
+        """Many small appends become one file; a concurrent append does not conflict with it."""
+        opened = self._open(table)
+        if opened is None:
+            return
+        try:
+            opened.optimize.compact()
+        except CommitFailedError:
+            log.debug("%s: another process compacted it first", table)
+
+
+def now() -> datetime:
+    """The present, in UTC, to the microsecond that the tables keep."""
+    return datetime.now(UTC)

@@ -1,0 +1,344 @@
+"""The state of every batch of every table, with the reason in words.
+
+Owns DESIGN's definition of fresh, stale, missing, failed, blocked, foreign and closed. A pure function of what the caller has
+read: it opens nothing and starts no JVM.
+
+Three rules decide what an input in trouble does to a batch D:
+- on D's own day, and on a day of an `ahead` window, whatever keeps the input from being there blocks D;
+- on an earlier day (`last`, `previous`), an input that was never there for want of a file or a run blocks D; one that failed its
+  audit and never had rows is left out, named and warned of, so that one bad day does not stop a year;
+- a rejected correction leaves the rows published before it, and those are what later days go on reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from lakesmith.contracts.days import BatchRange
+from lakesmith.contracts.graph import TableGraph
+from lakesmith.contracts.model import Contract, Input, OnMissing
+from lakesmith.ledger.history import TableHistory
+from lakesmith.ledger.live import NO_FILES, LiveTable
+from lakesmith.ledger.manifest import DayFiles, DayState, Manifest
+from lakesmith.ledger.records import EMPTY_DIGEST, BatchRecord, Fingerprints, InputRead
+from lakesmith.ledger.window_digest import WindowDigests
+
+__all__ = ["BatchState", "Judge", "State"]
+
+_NAMED = 3
+
+
+
+class State(StrEnum):
+    """DESIGN's words for a batch."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    MISSING = "missing"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    FOREIGN = "foreign"
+    CLOSED = "closed"
+
+
+_NOT_THERE = (State.MISSING, State.BLOCKED, State.FAILED)
+
+
+@dataclass(frozen=True)
+class BatchState:
+    """One batch of one table.
+
+    Args:
+        reason: why, in words; empty when fresh or closed.
+        blockers: for a blocked batch, the inputs' batches that keep it from running.
+        left_out: days of inputs that it goes without.
+        runnable: a run could be tried now. A batch for which a landing file is awaited is not.
+        for_failure: a batch that is not there because something failed, not because something never ran.
+    """
+
+    table: str
+    batch_date: date
+    state: State
+    reason: str = ""
+    blockers: tuple[tuple[str, date], ...] = ()
+    left_out: tuple[tuple[str, date], ...] = ()
+    runnable: bool = False
+    for_failure: bool = False
+
+
+class Judge:
+    """Judges the batches of a graph, table after table.
+
+    Args:
+        histories: the records of a table.
+        live: what a table holds now; None when it was never made.
+        landed: the landing files of a source's days, pinned where a table has read them before.
+        fingerprints: of a table as its files stand now, under the scheme that a record was made by.
+        settings: what transforms may read.
+    """
+
+    def __init__(
+        self,
+        graph: TableGraph,
+        *,
+        histories: Callable[[str], TableHistory],
+        live: Callable[[str], LiveTable | None],
+        landed: Callable[[str, BatchRange], Mapping[date, DayFiles]],
+        pinned: Callable[[str, DayFiles, Manifest | None], Manifest],
+        fingerprints: Callable[[str, int], Fingerprints],
+        settings: Mapping[str, Any],
+    ) -> None:
+        self.graph = graph
+        self._histories = histories
+        self._live = live
+        self._landed = landed
+        self._pinned = pinned
+        self._fingerprints = fingerprints
+        self._settings = settings
+
+    def judge(self, nights: BatchRange, tables: Iterable[str] | None = None) -> dict[str, dict[date, BatchState]]:
+        """The states of the batches due in those nights, of the tables asked for and of all that they need.
+
+        Args:
+            nights: the range of nights; inputs are judged as far back (and ahead) as windows reach.
+            tables: None for all.
+        """
+        wanted = set(self.graph.order if tables is None else tables)
+        spans = self._spans(nights, wanted)
+        tracks: dict[str, _Track] = {}
+        states: dict[str, dict[date, BatchState]] = {}
+        for table in self.graph.order:
+            if table in spans:
+                track = tracks[table] = _Track(spans[table].first)
+                states[table] = self._table(self.graph.contracts[table], spans[table], tracks, track)
+        due = {table: self.graph.due(table, nights) for table in wanted}
+        return {
+            table: {day: state for day, state in states[table].items() if day in span}
+            for table in self.graph.order
+            if table in wanted and (span := due[table]) is not None
+        }
+
+    def _spans(self, nights: BatchRange, wanted: set[str]) -> dict[str, BatchRange]:
+        """The batches of every table that the answer may depend on: children before their parents."""
+        spans: dict[str, BatchRange] = {}
+        for table in reversed(self.graph.order):
+            ranges = [due] if table in wanted and (due := self.graph.due(table, nights)) else []
+            for child in self.graph.children(table):
+                for entry in self.graph.contracts[child].inputs:
+                    if entry.table == table and child in spans:
+                        first = entry.window.reads(spans[child].first, date.min)
+                        last = entry.window.reads(spans[child].last, date.min)
+                        if first and last:
+                            ranges.append(BatchRange(first.first, last.last))
+            if not ranges:
+                continue
+            start = self.graph.starts[table]
+            reach = BatchRange(min(r.first for r in ranges), max(r.last for r in ranges))
+            # A table that reads itself depends on all its past.
+            first = start if self.graph.contracts[table].reads_itself else max(start, reach.first)
+            if first <= reach.last:
+                spans[table] = BatchRange(first, reach.last)
+        return spans
+
+    def _table(
+        self, contract: Contract, span: BatchRange, tracks: Mapping[str, _Track], own: _Track
+    ) -> dict[date, BatchState]:
+        history = self._histories(contract.table)
+        live = self._live(contract.table)
+        folders = {i.source: self._landed(i.source, span) for i in contract.inputs if i.source}
+        states: dict[date, BatchState] = {}
+        for day in span:
+            standing = history.standing(day)
+            state = self._batch(contract, day, standing, history, live, folders, tracks)
+            states[day] = state
+            own.append(state, standing)
+        return states
+
+    def _batch(
+        self,
+        contract: Contract,
+        day: date,
+        standing: BatchRecord | None,
+        history: TableHistory,
+        live: LiveTable | None,
+        folders: Mapping[str | None, Mapping[date, DayFiles]],
+        tracks: Mapping[str, _Track],
+    ) -> BatchState:
+        def state(kind: State, reason: str = "", **more: Any) -> BatchState:
+            return BatchState(contract.table, day, kind, reason, **more)
+
+        blockers: list[tuple[str, date, BatchState | None]] = []
+        left_out: list[tuple[str, date]] = []
+        closed = bool(folders) and not any(i.table for i in contract.inputs)
+        for entry in contract.inputs:
+            if entry.source:
+                files = folders[entry.source][day]
+                closed = closed and files.state is DayState.CLOSED
+                if files.state is DayState.INCOMPLETE or (
+                    files.state is DayState.MISSING and self.graph.sources[entry.source].on_missing is OnMissing.ERROR
+                ):
+                    if standing is not None:
+                        return state(State.STALE, f"{entry.source}: {files.reason}")
+                    return state(State.MISSING, f"{entry.source}: {files.reason}")
+            else:
+                track, reads = tracks[entry.target], entry.window.reads(day, tracks[entry.target].first)
+                if reads is not None:
+                    blockers += [(entry.target, d, track.state(d)) for d in track.blocking(reads, day)]
+                    left_out += [(entry.target, d) for d in track.left_out(reads, day)]
+        if closed and (standing is None or standing.rows == 0):
+            return state(State.CLOSED)
+        if blockers:
+            named = [(table, d) for table, d, _ in blockers]
+            return state(
+                State.BLOCKED,
+                "needs " + _listed([_why(table, d, found) for table, d, found in blockers]),
+                blockers=tuple(named),
+                for_failure=all(found is not None and found.for_failure for _, _, found in blockers),
+            )
+        out = tuple(left_out)
+        last = history.last(day)
+        if last is not None and not last.outcome.stands:
+            return state(State.FAILED, last.reason, left_out=out, runnable=True, for_failure=True)
+        found_files = live.files_of(day) if live is not None else NO_FILES
+        if standing is None:
+            if found_files != NO_FILES:
+                return state(State.FOREIGN, "its files were written by somebody else", left_out=out, runnable=True)
+            return state(State.MISSING, "never published", left_out=out, runnable=True)
+        if found_files != standing.files:
+            reason = f"its live files are not those that run {standing.run_id} published"
+            return state(State.FOREIGN, reason, left_out=out, runnable=True)
+        reason = self._stale(contract, standing, folders, tracks)
+        if reason:
+            return state(State.STALE, reason, left_out=out, runnable=True)
+        return state(State.FRESH, left_out=out)
+
+    def _stale(
+        self,
+        contract: Contract,
+        record: BatchRecord,
+        folders: Mapping[str | None, Mapping[date, DayFiles]],
+        tracks: Mapping[str, _Track],
+    ) -> str:
+        """Why a published batch would come out differently now; empty when it would not."""
+        reads = {read.name: read for read in record.inputs}
+        for entry in contract.inputs:
+            read = reads.get(entry.name)
+            if read is None:
+                return f"the input {entry.name} is new"
+            if entry.source:
+                reason = self._landing_changed(entry, read, folders[entry.source][record.batch_date])
+            else:
+                reason = self._input_changed(entry, read, record.batch_date, tracks[entry.target])
+            if reason:
+                return reason
+        current = self._fingerprints(contract.table, record.fingerprints.scheme)
+        if current.data != record.fingerprints.data:
+            return f"the transform changed: {contract.job} or what it calls, its columns or its inputs"
+        changed = [name for name, value in record.settings.items() if self._settings.get(name) != value]
+        if changed:
+            return f"settings that the transform reads changed: {_listed([f'parameters.{name}' for name in changed])}"
+        return ""
+
+    def _landing_changed(self, entry: Input, read: InputRead, files: DayFiles) -> str:
+        known = Manifest.from_files(entry.target, files.batch_date, read.files)
+        pinned = self._pinned(entry.target, files, known)
+        if pinned.digest == read.digest:
+            return ""
+        before = {f.path: f.sha256 for f in known.files}
+        after = {f.path: f.sha256 for f in pinned.files}
+        changes = [f"{path} is new" for path in sorted(after.keys() - before.keys())]
+        changes += [f"{path} is gone" for path in sorted(before.keys() - after.keys())]
+        changes += [f"{path} changed" for path in sorted(after.keys() & before.keys()) if after[path] != before[path]]
+        return f"{entry.target}: {_listed(changes)}"
+
+    def _input_changed(self, entry: Input, read: InputRead, day: date, track: _Track) -> str:
+        window = entry.window.reads(day, track.first)
+        if track.digests.of(window) != read.digest:
+            history = self._histories(entry.target)
+            for d in window or ():
+                now = history.standing(d)
+                before = _as_read(history, d, read)
+                if now is not None and (before is None or before.digest != now.digest):
+                    was = f"other rows: read digest {before.digest[:8]}, now {now.digest[:8]}" if before else "rows where it had none"
+                    return f"{entry.target} {d} was republished at {now.recorded_at:%Y-%m-%d %H:%M:%S} UTC with {was}"
+            return f"{entry.target}: the batches in its window are not those that were read"
+        stale = track.stale(window) if window is not None else []
+        return f"{entry.target} {_listed([str(d) for d in stale])} is itself stale" if stale else ""
+
+
+def _as_read(history: TableHistory, day: date, read: InputRead) -> BatchRecord | None:
+    """The record of an input's batch that stood when the pinned version was read."""
+    if read.version is None:
+        return None
+    return next(
+        (
+            r
+            for r in reversed(history.records.get(day, ()))
+            if r.outcome.stands and (r.version is None or r.version <= read.version)
+        ),
+        None,
+    )
+
+
+def _why(table: str, day: date, found: BatchState | None) -> str:
+    return f"{table} {day}, which is {found.state}" if found is not None else f"{table} {day}, which is not due yet"
+
+
+def _listed(items: list[str]) -> str:
+    """The first few of many, and how many more."""
+    more = len(items) - _NAMED
+    shown = ", ".join(items[:_NAMED])
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+class _Track:
+    """The judged days of one table, in order, with running totals, so that a year's window costs as much as a day's."""
+
+    def __init__(self, first: date) -> None:
+        self.first = first
+        self.digests = WindowDigests(first)
+        self._states: list[BatchState] = []
+        self._absent = [0]
+        self._failed = [0]
+        self._stale = [0]
+
+    def append(self, state: BatchState, standing: BatchRecord | None) -> None:
+        self._states.append(state)
+        there = standing is not None or state.state is State.CLOSED
+        digest = standing.digest if standing is not None else EMPTY_DIGEST
+        self.digests.append(state.batch_date, digest if there else None)
+        self._absent.append(self._absent[-1] + (not there and not state.for_failure))
+        self._failed.append(self._failed[-1] + (not there and state.for_failure))
+        self._stale.append(self._stale[-1] + (state.state in (State.STALE, State.FOREIGN)))
+
+    def state(self, day: date) -> BatchState | None:
+        at = (day - self.first).days
+        return self._states[at] if 0 <= at < len(self._states) else None
+
+    def blocking(self, window: BatchRange, day: date) -> list[date]:
+        """The days of a window that keep batch `day` from running."""
+        ahead = window.first > day
+        near = list(window) if ahead else [day] if day in window else []
+        found = {d for d in near if (s := self.state(d)) is None or s.state in _NOT_THERE}
+        return sorted({*found, *self._counted(self._absent, window)})
+
+    def left_out(self, window: BatchRange, day: date) -> list[date]:
+        """The days of a window that failed and never had rows; the batch's own day is never one of them."""
+        return [d for d in self._counted(self._failed, window) if d != day]
+
+    def stale(self, window: BatchRange) -> list[date]:
+        """The days of a window that are stale or foreign themselves."""
+        return self._counted(self._stale, window)
+
+    def _counted(self, totals: list[int], window: BatchRange) -> list[date]:
+        """The days of a window at which a running total grew."""
+        limit = len(totals) - 1
+        low = min(max((window.first - self.first).days, 0), limit)
+        high = min(max((window.last - self.first).days + 1, low), limit)
+        if totals[high] == totals[low]:
+            return []
+        return [self.first + timedelta(at) for at in range(low, high) if totals[at + 1] > totals[at]]

@@ -1,0 +1,1 @@
+"""Quality: row rules, the gate that judges batches, and Great Expectations."""

@@ -1,0 +1,173 @@
+"""Great Expectations itself, for what the gate does not answer on its own.
+
+Owns the one place where Great Expectations is set up and asked: an ephemeral context that writes no file, sends
+nothing, shows no progress bars and persists no DataFrame. Importing it takes seconds, so it happens in here, when a
+suite needs it. Answers are reduced to counts before anybody sees them.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakesmith.contracts.model import BATCH_DATE, Contract, Expectation
+from lakesmith.quality.masking import is_masked
+from lakesmith.quality.results import Outcome, Result
+
+__all__ = [
+    "COUNTS_ONLY",
+    "expectation_json",
+    "outcome_of",
+    "quiet_context",
+    "run_great_expectations",
+    "validate",
+]
+
+COUNTS_ONLY: dict[str, Any] = {
+    "result_format": "BASIC",
+    "partial_unexpected_count": 0,
+    "exclude_unexpected_values": True,
+}
+"""The result format that asks for counts and fetches no row."""
+
+
+def run_great_expectations(
+    rows: DataFrame,
+    contract: Contract,
+    expectations: Sequence[Expectation],
+    batches: Iterable[date],
+) -> dict[date, dict[str, Result]]:
+    """The results of expectations by batch and rule: first yes or no, then counts for those that failed.
+
+    Args:
+        rows: the staged rows, with the columns that the suite sees and no others.
+        contract: the table's contract; it says which columns identify a person.
+        expectations: what to ask.
+        batches: the batches to ask about; those without rows are asked about an empty frame.
+    """
+    with quiet_context() as context:
+        return {
+            day: _ask(context, rows.where(F.col(BATCH_DATE) == F.lit(day)), contract, expectations)
+            for day in batches
+        }
+
+
+def _ask(
+    context: Any, batch: DataFrame, contract: Contract, expectations: Sequence[Expectation]
+) -> dict[str, Result]:
+    answered = dict(zip(expectations, validate(context, batch, expectations, "BOOLEAN_ONLY"), strict=True))
+    failed = [e for e, result in answered.items() if not result["success"]]
+    if failed:
+        answered |= dict(zip(failed, validate(context, batch, failed, COUNTS_ONLY), strict=True))
+    return {e.rule: Result(e, outcome_of(answered[e]), is_masked(e, contract)) for e in expectations}
+
+
+def validate(
+    context: Any, batch: DataFrame, expectations: Sequence[Expectation], result_format: str | dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The native results of expectations on one frame, in their order.
+
+    Args:
+        context: from `quiet_context`.
+        batch: the rows of one batch.
+        expectations: what to ask.
+        result_format: Great Expectations' name for how much to answer, or its settings.
+    """
+    import great_expectations as gx
+
+    suite = gx.ExpectationSuite(name="suite", expectations=[expectation_json(e) for e in expectations])
+    definition = context.data_sources.get("lakesmith").get_asset("rows").get_batch_definition("whole")
+    answer = definition.get_batch(batch_parameters={"dataframe": batch}).validate(
+        suite, result_format=result_format
+    )
+    by_rule = {result.expectation_config.meta["rule"]: result.to_json_dict() for result in answer.results}
+    return [by_rule[expectation.rule] for expectation in expectations]
+
+
+def expectation_json(expectation: Expectation) -> dict[str, Any]:
+    """An expectation as the JSON that Great Expectations reads; its meta names the rule."""
+    return {
+        "type": expectation.type,
+        "kwargs": dict(expectation.kwargs),
+        "meta": {**expectation.meta, "rule": expectation.rule},
+        "severity": str(expectation.severity),
+    }
+
+
+def outcome_of(native: Mapping[str, Any]) -> Outcome:
+    """The outcome that a native result holds, reduced to counts and plain numbers.
+
+    A list of values never comes through; an observed value does where it is a number or one of a quantile's.
+    """
+    raised = _raised(native.get("exception_info") or {})
+    if raised:
+        return Outcome(success=False, error=raised)
+    result = native.get("result") or {}
+    if "element_count" not in result:
+        details = {key: result[key] for key in ("missing_count",) if key in result}
+        observed = result.get("observed_value")
+        observed = observed if _is_plain(observed) else None
+        return Outcome(
+            bool(native["success"]),
+            None,
+            result.get("unexpected_count"),
+            None,
+            observed,
+            details,
+            measures=bool(result),
+        )
+    # Of no rows Great Expectations counts null or 0, depending on the type; here it is 0.
+    return Outcome(
+        bool(native["success"]),
+        result["element_count"],
+        result["unexpected_count"] or 0,
+        result.get("missing_count"),
+    )
+
+
+def _is_plain(observed: Any) -> bool:
+    if isinstance(observed, Mapping):
+        return set(observed) == {"quantiles", "values"}
+    return isinstance(observed, int | float)
+
+
+def _raised(info: Mapping[str, Any]) -> str | None:
+    """The name of what was raised: the message itself can quote values."""
+    entries = [info] if "raised_exception" in info else [e for e in info.values() if isinstance(e, Mapping)]
+    for entry in entries:
+        if entry.get("raised_exception"):
+            message = str(entry.get("exception_message") or "")
+            named = (
+                message.split("]")[0].lstrip("[")
+                if message.startswith("[")
+                else message.split("(")[0].split(":")[0]
+            )
+            return named if named.replace("_", "").replace(".", "").isalnum() else "exception"
+    return None
+
+
+@contextmanager
+def quiet_context() -> Iterator[Any]:
+    """An ephemeral Great Expectations context with one Spark asset, which leaves nothing behind."""
+    # Read once, when the library is imported: nothing may be sent from a customer's cluster.
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    with warnings.catch_warnings():
+        # Great Expectations warns of its own deprecations (condition_parser, force_reuse_spark_context).
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import great_expectations as gx
+        from great_expectations.data_context.types.base import ProgressBarsConfig
+
+        from lakesmith.quality import group_totals_expectation  # noqa: F401 - registers itself
+
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        source = context.data_sources.add_spark("lakesmith", persist=False)
+        source.add_dataframe_asset("rows").add_batch_definition_whole_dataframe("whole")
+        yield context

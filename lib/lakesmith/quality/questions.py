@@ -1,0 +1,285 @@
+"""Questions: expectations that one grouped pass of aggregates can answer, and how the answers are judged.
+
+Owns which types the aggregates answer and the arithmetic of the verdict (`mostly`, bounds, empty batches), in Great
+Expectations' own way on Spark. Builds columns only; who runs them is `lakesmith.quality.gate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import zip_longest
+from typing import Any
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from lakesmith.contracts.expectations import Family, family
+from lakesmith.contracts.model import Expectation
+from lakesmith.contracts.types import ColumnType, PrimitiveType
+from lakesmith.quality.predicates import RowCheck, bound, compiles, condition_sql, row_check, row_condition
+from lakesmith.quality.results import Outcome, jsonable
+
+__all__ = ["Aggregates", "Question", "between", "map_outcome", "question"]
+
+Answers = Mapping[str, Any]
+"""The values of the aggregates for one batch, by name; of an empty batch, what aggregates of no rows give."""
+
+
+class Aggregates:
+    """The columns of the grouped pass; equal questions share one.
+
+    `columns` maps a name to its aggregate, `of_no_rows` to what it gives for a batch without rows.
+    """
+
+    def __init__(self) -> None:
+        self.columns: dict[str, Column] = {}
+        self.of_no_rows: dict[str, Any] = {}
+        self._names: dict[str, str] = {}
+
+    def add(self, key: str, column: Column, of_no_rows: Any) -> str:
+        """The name under which the aggregate's value will be found.
+
+        Args:
+            key: says what is measured; the same key is measured once.
+        """
+        if key not in self._names:
+            name = f"gate_{len(self._names)}"
+            self._names[key] = name
+            self.columns[name] = column
+            self.of_no_rows[name] = of_no_rows
+        return self._names[key]
+
+    def rows(self, kwargs: Mapping[str, Any]) -> str:
+        """The number of rows that the row condition selects."""
+        within = row_condition(kwargs)
+        one = F.lit(1) if within is None else F.when(within, 1)
+        return self.add(f"rows|{_condition_key(kwargs)}", F.count(one), 0)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One expectation, answered from the aggregates."""
+
+    expectation: Expectation
+    answer: Callable[[Answers], Outcome]
+
+
+def question(
+    expectation: Expectation, columns: Mapping[str, ColumnType], aggregates: Aggregates
+) -> Question | None:
+    """The question that an expectation asks of the grouped pass; None when aggregates can't answer it.
+
+    Args:
+        expectation: of a suite that was read without problems.
+        columns: the types of the table's columns, in order, `batch_date` last.
+        aggregates: where the columns that it needs are added.
+    """
+    if compiles(expectation):
+        return _map_question(expectation, row_check(expectation, columns), aggregates)
+    if expectation.kwargs.get("condition_parser") == "great_expectations":
+        return None
+    if build := _AGGREGATES.get(expectation.type):
+        answer = build(expectation.kwargs, columns, aggregates)
+        return None if answer is None else Question(expectation, answer)
+    if judge := _STRUCTURE.get(expectation.type):
+        outcome = judge(expectation.kwargs, list(columns))
+        return Question(expectation, lambda _: outcome)
+    return None
+
+
+def map_outcome(elements: int, ignored: int | None, unexpected: int, mostly: float) -> Outcome:
+    """The outcome of a question about rows; where none was considered, it is kept.
+
+    Args:
+        elements: rows that were looked at.
+        ignored: how many of them were not considered; None where the type ignores none.
+        unexpected: how many broke it.
+        mostly: the share of the considered rows that must keep it.
+    """
+    considered = elements - (ignored or 0)
+    kept = considered == 0 or (float(considered) - float(unexpected)) / float(considered) >= mostly
+    return Outcome(kept, elements, unexpected, ignored)
+
+
+def _map_question(expectation: Expectation, check: RowCheck, aggregates: Aggregates) -> Question:
+    kwargs = expectation.kwargs
+    key = f"{expectation.type}|{sorted(kwargs.items(), key=lambda item: item[0])!r}"
+    rows = aggregates.rows(kwargs)
+    broken = aggregates.add(f"broken|{key}", F.count(F.when(check.broken, 1)), 0)
+    ignored: str | None = None
+    if check.counts_ignored:
+        never = F.lit(False)
+        selected = check.ignored if check.ignored is not None else never
+        if check.within is not None:
+            selected = check.within & selected
+        shared = _condition_key(kwargs)
+        about = (
+            kwargs.get("column")
+            or f"{_named(kwargs)}|{kwargs.get('ignore_row_if')}|{'column_list' in kwargs}"
+        )
+        ignored = aggregates.add(f"ignored|{about}|{shared}", F.count(F.when(selected, 1)), 0)
+    mostly = kwargs.get("mostly", 1)
+
+    def answer(values: Answers) -> Outcome:
+        missing = None if ignored is None else values[ignored]
+        return map_outcome(values[rows], missing, values[broken], mostly)
+
+    return Question(expectation, answer)
+
+
+def _named(kwargs: Mapping[str, Any]) -> list[str]:
+    return list(kwargs.get("column_list") or (kwargs["column_A"], kwargs["column_B"]))
+
+
+def _condition_key(kwargs: Mapping[str, Any]) -> str:
+    condition = kwargs.get("row_condition")
+    return "" if condition is None else condition_sql(condition)
+
+
+def between(value: Any, kwargs: Mapping[str, Any]) -> Outcome:
+    """The outcome of a measured value that must lie between bounds; nothing measured is a failure.
+
+    Args:
+        value: as Spark gave it.
+        kwargs: `min_value`, `max_value`, `strict_min`, `strict_max`.
+    """
+    lowest, highest = bound(kwargs.get("min_value")), bound(kwargs.get("max_value"))
+    observed = jsonable(value)
+    if observed is None:
+        return Outcome(False)
+    measured = _comparable(observed, [b for b in (lowest, highest) if b is not None])
+    above = lowest is None or (measured > lowest if kwargs.get("strict_min") else measured >= lowest)
+    below = highest is None or (measured < highest if kwargs.get("strict_max") else measured <= highest)
+    return Outcome(bool(above and below), observed_value=jsonable(measured))
+
+
+def _comparable(observed: Any, bounds: list[Any]) -> Any:
+    """A day or a time is compared as the bounds are written: as a time where one has a time, else as a day."""
+    if not isinstance(observed, str):
+        return observed
+    if any(isinstance(b, datetime) for b in bounds):
+        return datetime.fromisoformat(observed)
+    return datetime.fromisoformat(observed).date() if any(isinstance(b, date) for b in bounds) else observed
+
+
+Build = Callable[
+    [Mapping[str, Any], Mapping[str, ColumnType], Aggregates], Callable[[Answers], Outcome] | None
+]
+
+
+def _measured(measure: Callable[[Column], Column], what: str, families: set[Family]) -> Build:
+    """A type that measures one column and compares with bounds."""
+
+    def build(
+        kwargs: Mapping[str, Any], columns: Mapping[str, ColumnType], aggregates: Aggregates
+    ) -> Callable[[Answers], Outcome] | None:
+        name = kwargs["column"]
+        if family(columns[name]) not in families or not _same_kind_of_bounds(kwargs):
+            return None
+        if what == "mean" and str(columns[name]) in ("smallint", "tinyint"):
+            return None  # Great Expectations refuses them; it says so itself
+        column = F.col(name)
+        within = row_condition(kwargs)
+        if what == "sum" and _is_integral(columns[name]):
+            column = column.cast("double")
+        selected = column if within is None else F.when(within, column)
+        measured = aggregates.add(f"{what}|{name}|{_condition_key(kwargs)}", measure(selected), None)
+        return lambda values: between(values[measured], kwargs)
+
+    return build
+
+
+def _same_kind_of_bounds(kwargs: Mapping[str, Any]) -> bool:
+    kinds = {type(bound(kwargs[key])) for key in ("min_value", "max_value") if kwargs.get(key) is not None}
+    return len(kinds) == 1
+
+
+def _is_integral(kind: ColumnType) -> bool:
+    return isinstance(kind, PrimitiveType) and kind.name in {"tinyint", "smallint", "int", "bigint"}
+
+
+def _share_of_non_null(
+    kwargs: Mapping[str, Any], columns: Mapping[str, ColumnType], aggregates: Aggregates
+) -> Callable[[Answers], Outcome]:
+    within, column = row_condition(kwargs), F.col(kwargs["column"])
+    selected = column if within is None else F.when(within, column)
+    rows = aggregates.rows(kwargs)
+    filled = aggregates.add(f"filled|{kwargs['column']}|{_condition_key(kwargs)}", F.count(selected), 0)
+    return lambda values: between(values[filled] / values[rows] if values[rows] else 0, kwargs)
+
+
+def _row_count_between(
+    kwargs: Mapping[str, Any], columns: Mapping[str, ColumnType], aggregates: Aggregates
+) -> Callable[[Answers], Outcome]:
+    rows = aggregates.rows(kwargs)
+    return lambda values: between(values[rows], kwargs)
+
+
+def _row_count_equals(
+    kwargs: Mapping[str, Any], columns: Mapping[str, ColumnType], aggregates: Aggregates
+) -> Callable[[Answers], Outcome]:
+    rows = aggregates.rows(kwargs)
+    return lambda values: Outcome(values[rows] == int(kwargs["value"]), observed_value=values[rows])
+
+
+_NUMBERS = {Family.NUMBER}
+_ORDERED = {Family.NUMBER, Family.DATE, Family.TIMESTAMP}
+_AGGREGATES: Mapping[str, Build] = {
+    "expect_column_max_to_be_between": _measured(F.max, "max", _ORDERED),
+    "expect_column_mean_to_be_between": _measured(F.mean, "mean", _NUMBERS),
+    "expect_column_min_to_be_between": _measured(F.min, "min", _ORDERED),
+    "expect_column_proportion_of_non_null_values_to_be_between": _share_of_non_null,
+    "expect_column_stdev_to_be_between": _measured(F.stddev_samp, "stdev", _NUMBERS),
+    "expect_column_sum_to_be_between": _measured(F.sum, "sum", _NUMBERS),
+    "expect_table_row_count_to_be_between": _row_count_between,
+    "expect_table_row_count_to_equal": _row_count_equals,
+}
+
+
+def _column_exists(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
+    at = kwargs.get("column_index")
+    if at:
+        return Outcome(at < len(columns) and columns[at] == kwargs["column"], measures=False)
+    return Outcome(kwargs["column"] in columns, measures=False)
+
+
+def _column_count_equals(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
+    return Outcome(len(columns) == int(kwargs["value"]), observed_value=len(columns))
+
+
+def _column_count_between(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
+    return between(len(columns), kwargs)
+
+
+def _columns_in_order(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
+    expected = kwargs.get("column_list")
+    if expected is None or list(expected) == columns:
+        return Outcome(True, observed_value=columns)
+    compared = zip_longest(range(max(len(expected), len(columns))), expected, columns)
+    different = [
+        {"Expected Column Position": at, "Expected": wanted, "Found": found}
+        for at, wanted, found in compared
+        if wanted != found
+    ]
+    return Outcome(False, observed_value=columns, details={"details": {"mismatched": different}})
+
+
+def _columns_as_set(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
+    expected, found = set(kwargs.get("column_set") or ()), set(columns)
+    if not expected or expected == found:
+        return Outcome(True, observed_value=sorted(found))
+    different = {"unexpected": sorted(found - expected), "missing": sorted(expected - found)}
+    details = {"details": {"mismatched": {key: names for key, names in different.items() if names}}}
+    kept = not kwargs.get("exact_match", True) and not different["missing"]
+    return Outcome(kept, observed_value=sorted(found), details=details)
+
+
+_STRUCTURE: Mapping[str, Callable[[Mapping[str, Any], list[str]], Outcome]] = {
+    "expect_column_to_exist": _column_exists,
+    "expect_table_column_count_to_be_between": _column_count_between,
+    "expect_table_column_count_to_equal": _column_count_equals,
+    "expect_table_columns_to_match_ordered_list": _columns_in_order,
+    "expect_table_columns_to_match_set": _columns_as_set,
+}

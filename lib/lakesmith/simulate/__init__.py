@@ -1,0 +1,12 @@
+"""Seeded source data in the layout of the UCI Online Retail files, with defects and drift on demand.
+
+`simulate` writes one landing file for each open day. The same specification gives the same bytes on every
+machine, and each file follows from its day alone.
+"""
+
+from lakesmith.simulate.defects import Defect
+from lakesmith.simulate.simulation import simulate
+from lakesmith.simulate.spec import SimulationSpec
+from lakesmith.simulate.summary import Planted, SimulationSummary
+
+__all__ = ["Defect", "Planted", "SimulationSpec", "SimulationSummary", "simulate"]

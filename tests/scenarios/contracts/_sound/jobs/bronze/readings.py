@@ -1,0 +1,1 @@
+"""bronze.readings: stands in for a job."""

@@ -1,0 +1,1 @@
+"""gold.outlooks: stands in for a job."""

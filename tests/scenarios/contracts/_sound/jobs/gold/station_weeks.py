@@ -1,0 +1,1 @@
+"""gold.station_weeks: stands in for a job."""

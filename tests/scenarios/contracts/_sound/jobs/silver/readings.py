@@ -1,0 +1,1 @@
+"""silver.readings: stands in for a job."""
