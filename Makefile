@@ -35,7 +35,7 @@ $(VENV)/.stamp-packages: $(VENV)/.stamp-uv requirements/dev.txt
 	@$(UV) pip sync $(if $(MAKE_TERMOUT),,--quiet) --python $(BIN)/python --require-hashes requirements/dev.txt
 	@touch $@
 
-$(VENV)/.stamp-project: $(VENV)/.stamp-packages setup.cfg pyproject.toml
+$(VENV)/.stamp-project: $(VENV)/.stamp-packages setup.cfg
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -43,7 +43,7 @@ $(VENV)/.stamp-project: $(VENV)/.stamp-packages setup.cfg pyproject.toml
 JAVA_GONE := $(if $(wildcard $(VENV)/java/bin/java),,FORCE)
 JARS_GONE := $(if $(wildcard .jars/jars.lock),,FORCE)
 
-$(VENV)/.stamp-java: $(VENV)/.stamp-project requirements/java.txt $(JAVA_GONE)
+$(VENV)/.stamp-java: $(VENV)/.stamp-packages requirements/java.txt $(JAVA_GONE) | $(VENV)/.stamp-project
 	@echo "env: Java and Spark's scripts"
 	@$(BIN)/python -m lakesmith.lake.java install --requirements requirements/java.txt
 	@touch $@

@@ -148,7 +148,9 @@ class InvalidProject(ConfigurationError):
         self.problems = problems
         count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
         lines = "\n".join(f"  {problem}" for problem in problems)
-        super().__init__(f"{count} in the project's files:\n{lines}\nMend them, then check with: lakesmith doctor")
+        super().__init__(
+            f"{count} in the project's files:\n{lines}\nMend them, then check with: lakesmith doctor"
+        )
 
 
 class DestructiveChange(ConfigurationError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,7 @@ from lakesmith.contracts.project import Project
 from lakesmith.quality.predicates import row_rules
 
 DAY = date(2011, 3, 1)
-NOON = datetime(2011, 3, 1, 12, 0)
+NOON = datetime(2011, 3, 1, 12, 0, tzinfo=UTC)
 TABLE = "silver.sales_lines"
 LINE = {
     "invoice_no": "536365",
@@ -30,6 +30,7 @@ LINE = {
     "source_file": "a.csv",
     "batch_date": DAY,
 }
+TEXTS = tuple(name for name in LINE if name not in ("source_file", "batch_date"))
 TYPED = {
     "invoice_no": "536365",
     "stock_code": "85123A",
@@ -183,12 +184,16 @@ def test_texts_parse_whole_or_not_at_all(silver: Callable[..., DataFrame]) -> No
 
     parsed = {row["record_no"]: row for row in lines.collect()}
     found = [
-        (column, text, parsed[n][column], parsed[n]["unparsed"])
+        (column, text, _in_utc(parsed[n][column]), parsed[n]["unparsed"])
         for n, (column, text, _) in enumerate(PARSING, 1)
     ]
     assert found == [
         (column, text, value, column if value is None else None) for column, text, value in PARSING
     ]
+
+
+def _in_utc(value: Any) -> Any:
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
 def test_an_empty_customer_is_anonymous_and_several_texts_can_fail_at_once(
@@ -207,7 +212,7 @@ def test_an_empty_customer_is_anonymous_and_several_texts_can_fail_at_once(
 def test_of_equal_lines_of_a_batch_the_first_stays(silver: Callable[..., DataFrame]) -> None:
     tomorrow = date(2011, 3, 2)
     broken = {"quantity": "six"}
-    malformed = dict.fromkeys([name for name in LINE if name not in ("source_file", "batch_date")])
+    malformed = dict.fromkeys(TEXTS)
     lines = silver(
         [
             {"source_file": "b.csv"},
@@ -244,15 +249,13 @@ def test_the_hash_tells_lines_apart_by_their_source_texts(silver: Callable[..., 
     hashes = [row["line_hash"] for row in lines.orderBy("record_no").collect()]
     assert hashes[0] == hashes[1]
     assert len(set(hashes)) == 5
-    # Part of the table's key: another value would replace every published row.
-    assert hashes[0] == GOLDEN_HASH
+    # Part of the table's key, so never to change: computed once with another implementation of xxHash.
+    assert hashes[0] == 8485882220344892484
 
-
-GOLDEN_HASH = 0
 
 RULES: list[tuple[dict[str, Any], list[str]]] = [
     ({}, []),
-    ({**dict.fromkeys(LINE), "source_file": "a.csv", "batch_date": DAY, "malformed": 'x,"'}, ["record_parses"]),
+    ({**dict.fromkeys(TEXTS), "malformed": 'x,"'}, ["record_parses"]),
     ({"quantity": "six"}, ["quantity_parses"]),
     ({"unit_price": "0.0001"}, ["unit_price_parses"]),
     ({"invoice_date": "today"}, ["invoice_date_parses"]),
@@ -269,7 +272,7 @@ RULES: list[tuple[dict[str, Any], list[str]]] = [
     ({"invoice_date": "2011-03-02 00:00:00"}, ["invoice_date_in_batch"]),
     ({"invoice_date": "2011-02-28 23:59:59"}, ["invoice_date_in_batch"]),
     ({"invoice_date": "2011-03-01 23:59:59"}, []),
-    ({"quantity": "0", "stock_code": None, "customer_id": "x"}, ["customer_id_parses", "stock_code_present", "quantity_not_zero"]),
+    ({"quantity": "0", "stock_code": None}, ["stock_code_present", "quantity_not_zero"]),
     # Beyond what an amount can hold: quarantined, not an overflow that ends the run.
     ({"quantity": "2147483647", "unit_price": "999999999.999"}, ["quantity_plausible"]),
 ]  # fmt: skip

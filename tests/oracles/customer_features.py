@@ -1,13 +1,14 @@
 """What gold.customer_features must hold, computed one customer at a time from the text of the CSV files.
 
-Shares no code with the jobs: texts are read with Python's csv module, money is Decimal, windows are comparisons of
-dates, and standard deviations come from pandas. Slow and obvious on purpose.
+Shares no code with the jobs: texts are read with Python's csv module, money is Decimal, windows are
+comparisons of dates, and standard deviations come from pandas. Slow and obvious on purpose.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -135,7 +136,7 @@ def features_of(customer: int, lines: list[Line], day: date) -> dict[str, Any] |
     if not since(sales, 90):
         return None
     days = sorted({line.day for line in sales})
-    gaps = [(later - earlier).days for earlier, later in zip(days, days[1:], strict=False)]
+    gaps = [(later - earlier).days for earlier, later in itertools.pairwise(days)]
     mean_gap = sum(gaps) / len(gaps) if gaps else None
     recency, tenure = (day - days[-1]).days, (day - days[0]).days
     last_day = [line for line in sales if line.day == days[-1]]

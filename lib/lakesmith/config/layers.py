@@ -129,7 +129,10 @@ class Layers:
         if steps:
             own = "__".join(steps)
             path = (*path, own.lower() if own.isupper() else own)
+        known = len(self.problems)
         value = self._variable_value(origin, path, kind, text, whole=not steps)
+        if len(self.problems) > known:
+            return
         for step in reversed(path):
             value = {str(step): value}
         self._lay(value, _Layer(lambda _: origin, (), _ALLOWED, self.values))
@@ -150,9 +153,8 @@ class Layers:
         if value is None:
             return  # a heading whose lines are all comments
         if not isinstance(value, dict):
-            self._report(
-                layer.origin(layer.path), layer.path, f"expected keys and values, found {describe(value)}"
-            )
+            found = "one value" if layer.path[:1] == (_SECRETS,) else describe(value)
+            self._report(layer.origin(layer.path), layer.path, f"expected keys and values, found {found}")
             return
         for key, inner in value.items():
             path = (*layer.path, key)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.reader import ReaderError
 from yaml.resolver import BaseResolver
 
 from lakesmith.errors import Problem
@@ -27,6 +28,7 @@ _TAG = "tag:yaml.org,2002:"
 _TAGS = frozenset({f"{_TAG}str", f"{_TAG}map", f"{_TAG}seq"})
 _PLAIN_STYLES = ("", None)
 _SHOWN = 60
+_DEEPEST = 50
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,12 @@ def read_yaml(text: str, file: str) -> YamlText:
     try:
         root = _compose(text)
     except yaml.MarkedYAMLError as error:
-        return _unreadable(file, error)
-    except yaml.YAMLError as error:
-        return YamlText(file, None, problems=(Problem(file, "", f"is not YAML: {_one_line(str(error))}"),))
+        return _unreadable(file, error, text.count("\n") + 1)
+    except ReaderError as error:
+        line = text.encode()[: error.position].count(b"\n") + 1
+        code = error.character if isinstance(error.character, int) else ord(error.character)
+        message = f"is not YAML: the character U+{code:04X} is not allowed"
+        return YamlText(file, None, problems=(Problem(file, "", message, line=line),))
     except RecursionError:
         return YamlText(file, None, problems=(Problem(file, "", "is nested too deeply to be read"),))
     if root is None:
@@ -103,14 +108,16 @@ def read_yaml(text: str, file: str) -> YamlText:
     return YamlText(file, value, builder.lines, tuple(builder.problems))
 
 
-def _unreadable(file: str, error: yaml.MarkedYAMLError) -> YamlText:
+def _unreadable(file: str, error: yaml.MarkedYAMLError, lines: int) -> YamlText:
     mark = error.problem_mark or error.context_mark
-    column = f", column {mark.column + 1}" if mark else ""
+    # A bracket that is never closed is noticed after the last line.
+    line = min(mark.line + 1, lines) if mark else None
+    column = f", column {mark.column + 1}" if mark and mark.line < lines else ""
     message = f"is not YAML{column}: {_one_line(error.problem or 'unreadable')}"
     if error.context:
         begun = f" that begins in line {error.context_mark.line + 1}" if error.context_mark else ""
         message += f" ({_one_line(error.context)}{begun})"
-    return YamlText(file, None, problems=(Problem(file, "", message, line=mark.line + 1 if mark else None),))
+    return YamlText(file, None, problems=(Problem(file, "", message, line=line),))
 
 
 def _one_line(text: str) -> str:
@@ -171,6 +178,9 @@ class _Builder:
             return None
         if isinstance(node, ScalarNode):
             return _plain(node.value) if node.style in _PLAIN_STYLES else str(node.value)
+        if len(path) > _DEEPEST:
+            self.report((), line, f"is nested too deeply: at most {_DEEPEST} levels")
+            return None
         if id(node) in self.open:
             self.report(path, line, "an alias must not stand inside its own anchor")
             return None

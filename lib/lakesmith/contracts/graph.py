@@ -59,7 +59,9 @@ class TableGraph:
 
     def parents(self, table: str) -> tuple[str, ...]:
         """The other tables that a table reads directly."""
-        return tuple(dict.fromkeys(i.table for i in self.contract(table).inputs if i.table and i.table != table))
+        return tuple(
+            dict.fromkeys(i.table for i in self.contract(table).inputs if i.table and i.table != table)
+        )
 
     def children(self, table: str) -> tuple[str, ...]:
         """The other tables that read a table directly."""

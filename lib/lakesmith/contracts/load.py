@@ -132,7 +132,8 @@ def _texts(root: Path, folder: str, ending: str, problems: list[Problem]) -> Ite
             if path.suffix in (".yml", ".yaml", ".json"):
                 problems.append(Problem(file, "", f"is not read: files here end in {ending}"))
             continue
-        try:
-            yield path.name.removesuffix(ending), file, path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError:
-            problems.append(Problem(file, "", "is not UTF-8 text"))
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        if "\ufffd" in text:
+            line = text[: text.index("\ufffd")].count("\n") + 1
+            problems.append(Problem(file, "", "is not UTF-8 text", line=line))
+        yield path.name.removesuffix(ending), file, text

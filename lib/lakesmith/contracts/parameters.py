@@ -129,7 +129,7 @@ def _flags(type_name: str, kwargs: Mapping[str, Any], columns: Mapping[str, Colu
 def _bounds(
     type_name: str, kwargs: Mapping[str, Any], columns: Mapping[str, ColumnType]
 ) -> Iterator[Finding]:
-    if not type_name.endswith("_between"):
+    if not type_name.endswith("_between") or "quantile_ranges" in kwargs:
         return
     if kwargs.get("min_value") is None and kwargs.get("max_value") is None:
         yield "", "expected min_value, max_value or both"
@@ -153,6 +153,25 @@ def _bounds(
                 yield key, f"expected a whole number, found {bound!r}"
     if len(bounds) == 2 and not wrong and bounds["min_value"] > bounds["max_value"]:
         yield "min_value", f"min_value {bounds['min_value']!r} is above max_value {bounds['max_value']!r}"
+
+
+def _quantiles(
+    type_name: str, kwargs: Mapping[str, Any], columns: Mapping[str, ColumnType]
+) -> Iterator[Finding]:
+    asked = kwargs.get("quantile_ranges")
+    if asked is None:
+        return
+    shares, ranges = (
+        asked.get(key) if isinstance(asked, dict) else None for key in ("quantiles", "value_ranges")
+    )
+    if not isinstance(shares, list) or not isinstance(ranges, list) or len(shares) != len(ranges):
+        yield "quantile_ranges", "expected quantiles and value_ranges, two lists of the same length"
+    elif not all(_is_number(share) and 0 <= share <= 1 for share in shares):
+        yield "quantile_ranges.quantiles", "expected shares between 0 and 1"
+    elif not all(
+        isinstance(r, list) and len(r) == 2 and all(b is None or _is_number(b) for b in r) for r in ranges
+    ):
+        yield "quantile_ranges.value_ranges", "expected a list [lowest, highest] for each quantile"
 
 
 def _single_values(
@@ -294,6 +313,7 @@ _CHECKS = (
     _mostly,
     _flags,
     _bounds,
+    _quantiles,
     _single_values,
     _value_sets,
     _patterns,

@@ -153,7 +153,8 @@ def _columns(entry: Entry) -> tuple[SourceColumn, ...]:
 
 def _calendar(entry: Entry) -> Calendar:
     fields = entry.fields((), ("weekdays", "dates"))
-    weekdays = fields.read("weekdays", _weekdays, frozenset())
+    open_all_week: frozenset[int] = frozenset()
+    weekdays = fields.read("weekdays", _weekdays, open_all_week)
     if len(weekdays) == len(_WEEKDAYS):
         entry.report("every weekday is closed, so that no file would ever be due")
     return Calendar(weekdays, fields.read("dates", _dates, frozenset()))

@@ -64,7 +64,8 @@ def read_contract(document: Document, table: str) -> Contract:
     """
     fields = document.top.fields(_REQUIRED, _OPTIONAL)
     fields.read("table", lambda entry: _same_name(entry, table), None)
-    columns = fields.read("columns", _columns, ())
+    no_columns: tuple[Column, ...] = ()
+    columns = fields.read("columns", _columns, no_columns)
     plain = Contract(table, "", "", "", (), (), (), Suite(table))
     contract = Contract(
         table=table,

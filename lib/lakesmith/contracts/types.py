@@ -107,7 +107,8 @@ class StructType:
         return {
             "type": "struct",
             "fields": [
-                {"name": name, "type": kind.delta(), "nullable": True, "metadata": {}} for name, kind in self.fields
+                {"name": name, "type": kind.delta(), "nullable": True, "metadata": {}}
+                for name, kind in self.fields
             ],
         }
 
@@ -132,7 +133,7 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = re.findall(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[<>(),:]|\S", text)
+        self.tokens: list[str] = re.findall(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[<>(),:]|\S", text)
         self.at = 0
 
     def type(self) -> ColumnType:
@@ -168,7 +169,9 @@ class _Parser:
         scale = self.number()
         self.expect(")")
         if not 1 <= precision <= _MAX_PRECISION or scale > precision:
-            raise ValueError(f"{self.text!r}: a decimal has 1 to {_MAX_PRECISION} digits and no more decimals than digits")
+            raise ValueError(
+                f"{self.text!r}: a decimal has 1 to {_MAX_PRECISION} digits and no more decimals than digits"
+            )
         return DecimalType(precision, scale)
 
     def struct(self) -> StructType:

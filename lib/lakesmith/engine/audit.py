@@ -139,7 +139,12 @@ def _reasons(frame: DataFrame) -> dict[tuple[date, RowOutcome], dict[str, int]]:
 def _quarantine_digests(frame: DataFrame, contract: Contract) -> dict[date, str]:
     columns = quarantine_contract(contract).columns
     aggregates = [column.alias(name) for name, column in digest_aggregates(columns).items()]
-    rows = frame.where(F.col(OUTCOME) == str(RowOutcome.QUARANTINED)).groupBy(BATCH_DATE).agg(*aggregates).collect()
+    rows = (
+        frame.where(F.col(OUTCOME) == str(RowOutcome.QUARANTINED))
+        .groupBy(BATCH_DATE)
+        .agg(*aggregates)
+        .collect()
+    )
     return {row[BATCH_DATE]: digest_of(columns, row.asDict())[0] for row in rows}
 
 
@@ -148,5 +153,3 @@ def _records_numbered(frame: DataFrame) -> dict[date, int]:
     files = frame.groupBy(BATCH_DATE, "source_file").agg(F.max("record_no").alias("last"))
     rows = files.groupBy(BATCH_DATE).agg(F.sum("last").alias("records")).collect()
     return {row[BATCH_DATE]: row["records"] for row in rows}
-
-

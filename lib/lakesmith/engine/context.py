@@ -70,7 +70,16 @@ class Context:
         """The commit of the project's repository, `+dirty` when its files differ; `unknown` outside one."""
         try:
             described = subprocess.run(
-                ["git", "-C", str(self.project.root), "describe", "--always", "--dirty=+dirty", "--abbrev=12", "--exclude=*"],
+                [
+                    "git",
+                    "-C",
+                    str(self.project.root),
+                    "describe",
+                    "--always",
+                    "--dirty=+dirty",
+                    "--abbrev=12",
+                    "--exclude=*",
+                ],
                 capture_output=True,
                 text=True,
                 check=True,
@@ -101,7 +110,9 @@ class Context:
         key = (table, scheme)
         if key not in self._fingerprints:
             graph = self.project.graph
-            self._fingerprints[key] = fingerprints_by(scheme, graph.contracts[table], graph.sources, self.project.root)
+            self._fingerprints[key] = fingerprints_by(
+                scheme, graph.contracts[table], graph.sources, self.project.root
+            )
         return self._fingerprints[key]
 
     @property

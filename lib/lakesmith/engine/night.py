@@ -37,7 +37,9 @@ class _Silent:
     def finished(self, result: TableResult) -> None: ...
 
 
-def plan_nights(context: Context, nights: BatchRange, tables: Sequence[str] = (), *, force: bool = False) -> Plan:
+def plan_nights(
+    context: Context, nights: BatchRange, tables: Sequence[str] = (), *, force: bool = False
+) -> Plan:
     """What a run of these nights would do now.
 
     Args:
@@ -68,7 +70,9 @@ def execute(context: Context, plan: Plan, progress: Progress | None = None) -> N
         step = steps.get(table)
         if step is not None:
             progress.started(step)
-            result = run_table(context, context.project.graph.contracts[table], step.batches, force=plan.force)
+            result = run_table(
+                context, context.project.graph.contracts[table], step.batches, force=plan.force
+            )
         else:
             result = TableResult(table)
         result.waiting += [s for s in plan.waiting if s.table == table]
@@ -83,10 +87,10 @@ def execute(context: Context, plan: Plan, progress: Progress | None = None) -> N
 
 def _record_night(context: Context, graph: TableGraph, night: NightResult) -> None:
     context.ledger.refresh(graph.order)
-    versions = {table: live.version for table in graph.order if (live := context.ledger.live(table)) is not None}
-    troubles = {
-        table: _trouble(result) for table, result in night.tables.items() if not result.is_whole
+    versions = {
+        table: live.version for table in graph.order if (live := context.ledger.live(table)) is not None
     }
+    troubles = {table: _trouble(result) for table, result in night.tables.items() if not result.is_whole}
     context.ledger.ops.append(
         [NightRecord(night.nights.first, night.nights.last, now(), night.is_complete, versions, troubles)]
     )

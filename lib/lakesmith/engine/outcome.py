@@ -47,7 +47,9 @@ class TableResult:
     @property
     def is_whole(self) -> bool:
         """True when nothing that was due is left undone."""
-        return not (self.waiting or self.error or self.with_outcome(BatchOutcome.REJECTED, BatchOutcome.FAILED))
+        return not (
+            self.waiting or self.error or self.with_outcome(BatchOutcome.REJECTED, BatchOutcome.FAILED)
+        )
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,9 @@ class NightResult:
             return hard[0]
         rejected = ExitCode.REJECTED in errors or self._any(BatchOutcome.REJECTED, BatchOutcome.FAILED)
         if rejected:
-            others = len(self.nights) > 1 and self._any(BatchOutcome.PUBLISHED, BatchOutcome.CONFIRMED, BatchOutcome.EMPTY)
+            others = len(self.nights) > 1 and self._any(
+                BatchOutcome.PUBLISHED, BatchOutcome.CONFIRMED, BatchOutcome.EMPTY
+            )
             return ExitCode.PARTIAL if others else ExitCode.REJECTED
         if ExitCode.BUSY in errors:
             return ExitCode.BUSY
@@ -130,7 +134,8 @@ def _table_json(result: TableResult) -> dict[str, object]:
         "unchanged": result.unchanged,
         "rejected": {day.isoformat(): reason for day, reason in sorted(result.reasons.items())},
         "waiting": [
-            {"batch_date": s.batch_date.isoformat(), "state": str(s.state), "reason": s.reason} for s in result.waiting
+            {"batch_date": s.batch_date.isoformat(), "state": str(s.state), "reason": s.reason}
+            for s in result.waiting
         ],
         "warnings": {day.isoformat(): list(found) for day, found in sorted(result.warnings.items())},
         "rows_published": sum(run.rows_published for run in result.runs),

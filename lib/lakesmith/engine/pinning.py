@@ -152,7 +152,9 @@ def _pin_table(context: Context, entry: Input, states: Sequence[BatchState]) -> 
                 name=entry.name,
                 target=entry.target,
                 version=version,
-                digest=sums.of(windows[state.batch_date]) if sums is not None else WindowDigests(start).of(None),
+                digest=sums.of(windows[state.batch_date])
+                if sums is not None
+                else WindowDigests(start).of(None),
                 left_out=tuple(d.isoformat() for table, d in state.left_out if table == entry.target),
             )
             for state in states

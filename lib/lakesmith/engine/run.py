@@ -45,7 +45,12 @@ _SHOWN = 5
 
 
 def run_table(
-    context: Context, contract: Contract, wanted: Sequence[date], *, job: Job | None = None, force: bool = False
+    context: Context,
+    contract: Contract,
+    wanted: Sequence[date],
+    *,
+    job: Job | None = None,
+    force: bool = False,
 ) -> TableResult:
     """Runs a table for some batches, as far as they need it and can be run.
 
@@ -144,7 +149,13 @@ class _Run:
             if changed
             else RunOutcome.UNCHANGED
         )
-        code = ExitCode.DONE if not refused else ExitCode.PARTIAL if outcome is RunOutcome.PARTIAL else ExitCode.REJECTED
+        code = (
+            ExitCode.DONE
+            if not refused
+            else ExitCode.PARTIAL
+            if outcome is RunOutcome.PARTIAL
+            else ExitCode.REJECTED
+        )
         self._record_run(result, outcome, code, records, version=version)
 
     def _steps(self, job: Job | None, result: TableResult) -> tuple[list[BatchRecord], int | None]:
@@ -166,7 +177,9 @@ class _Run:
         # A contract that does not fit the table is found before any work, not after it.
         ensure_table(context.lake, contract)
         pinned = pin_inputs(context, contract, self.states)
-        context.spark.sparkContext.setJobGroup(self.run_id, f"{contract.table} {BatchRange(self.batches[0], self.batches[-1])}")
+        context.spark.sparkContext.setJobGroup(
+            self.run_id, f"{contract.table} {BatchRange(self.batches[0], self.batches[-1])}"
+        )
         settings = SettingsRead(context.settings.parameters)
         inputs = transform_inputs(context, contract, pinned, self.batches)
         frame = transformed(job, contract, inputs, self.batches, settings)
@@ -196,7 +209,9 @@ class _Run:
         self._publish_quarantine(staged, audits, records, pinned)
         return self._publish(staged, audits, records, pinned)
 
-    def _batch_record(self, found: BatchAudit, pinned: PinnedInputs, settings: Mapping[str, object]) -> BatchRecord:
+    def _batch_record(
+        self, found: BatchAudit, pinned: PinnedInputs, settings: Mapping[str, object]
+    ) -> BatchRecord:
         """What would be written down of a batch if it were published; the outcome is settled afterwards."""
         contract, day = self.contract, found.batch_date
         preserving = contract.rows is Rows.PRESERVING
@@ -285,7 +300,11 @@ class _Run:
                 confirmed = replace(
                     record, outcome=BatchOutcome.CONFIRMED, version=standing.version, files=standing.files
                 )
-                (unchanged if _same_provenance(standing, record, ledger.history(table).last(day)) else others).append(confirmed)
+                (
+                    unchanged
+                    if _same_provenance(standing, record, ledger.history(table).last(day))
+                    else others
+                ).append(confirmed)
         version = None
         published: list[BatchRecord] = []
         if publish:
@@ -319,7 +338,8 @@ class _Run:
                 environment=self.context.settings.environment,
                 started_at=self.started,
                 batches=tuple(
-                    replace(record, version=version, files=files_digest(paths[day])) for day, record in records.items()
+                    replace(record, version=version, files=files_digest(paths[day]))
+                    for day, record in records.items()
                 ),
             )
 
@@ -394,7 +414,9 @@ class _Run:
             for record in records:
                 result.batches[record.batch_date] = record.outcome
                 result.reasons[record.batch_date] = record.reason
-        self._record_run(result, RunOutcome.FAILED, code, records, error=_without_values(error), retryable=retryable)
+        self._record_run(
+            result, RunOutcome.FAILED, code, records, error=_without_values(error), retryable=retryable
+        )
 
     def _record_run(
         self,
@@ -431,13 +453,14 @@ class _Run:
             code_version=self.context.code_version,
             lakesmith_version=self.context.lakesmith_version,
             environment=self.context.settings.environment,
-            spark_application=self.context.spark.sparkContext.applicationId if self.context.spark_started else "",
+            spark_application=self.context.spark.sparkContext.applicationId
+            if self.context.spark_started
+            else "",
             spark_jobs=self._spark_jobs(),
             warnings=tuple(self.warnings),
         )
         self.context.ledger.ops.append([record])
         result.runs.append(record)
-
 
     def _spark_jobs(self) -> int:
         if not self.context.spark_started:

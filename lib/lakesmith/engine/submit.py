@@ -62,7 +62,11 @@ def submit_one(job: Job, file: Path, arguments: Sequence[str]) -> ExitCode:
         contract = context.project.graph.contract(job.table)
         nights = _nights(options)
         due = context.project.graph.due(job.table, nights)
-        result = run_table(context, contract, due.days(), job=job, force=options.force) if due else TableResult(job.table)
+        result = (
+            run_table(context, contract, due.days(), job=job, force=options.force)
+            if due
+            else TableResult(job.table)
+        )
         return NightResult(nights, {job.table: result}, 0.0)
 
     return _guarded(parser, arguments, run)
@@ -91,7 +95,9 @@ def _parser(program: str, description: str) -> argparse.ArgumentParser:
     parser.add_argument("--date", help="one night, YYYY-MM-DD")
     parser.add_argument("--from", dest="first", help="the first night")
     parser.add_argument("--to", dest="last", help="the last night, included")
-    parser.add_argument("--env", default=None, help="the environment: conf/<env>.yml (default: LAKESMITH_ENV, else dev)")
+    parser.add_argument(
+        "--env", default=None, help="the environment: conf/<env>.yml (default: LAKESMITH_ENV, else dev)"
+    )
     parser.add_argument("--force", action="store_true", help="compute fresh batches too")
     parser.add_argument("--outcome", type=Path, help="write what came of it to this file, as JSON")
     return parser
@@ -110,9 +116,13 @@ def _project_of(file: Path) -> Path | None:
 
 
 def _guarded(
-    parser: argparse.ArgumentParser, arguments: Sequence[str], run: Callable[[argparse.Namespace], NightResult]
+    parser: argparse.ArgumentParser,
+    arguments: Sequence[str],
+    run: Callable[[argparse.Namespace], NightResult],
 ) -> ExitCode:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     logging.getLogger("py4j").setLevel(logging.WARNING)
     options = parser.parse_args(arguments)
     try:
@@ -131,12 +141,12 @@ def _report(result: TableResult) -> None:
     """The run in the log: one line for what was done, one for each batch in trouble."""
     published = sum(run.batches_published for run in result.runs)
     rows = sum(run.rows_published for run in result.runs)
-    log.info("%s: %d batches published (%d rows), %d unchanged", result.table, published, rows, result.unchanged)
+    log.info(
+        "%s: %d batches published (%d rows), %d unchanged", result.table, published, rows, result.unchanged
+    )
     for day, reason in sorted(result.reasons.items()):
         log.error("%s %s: %s", result.table, day, reason)
     for state in result.waiting:
         log.error("%s %s is %s: %s", state.table, state.batch_date, state.state, state.reason)
     if isinstance(result.error, LakesmithError) and not result.reasons:
         log.error("%s: %s: %s", result.table, type(result.error).__name__, result.error)
-
-

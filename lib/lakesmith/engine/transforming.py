@@ -77,7 +77,9 @@ def load_job(root: Path, contract: Contract) -> Job:
     # Executors unpickle functions by the module's name; they get the function by value, as it is no package's.
     sys.modules[name] = module
     spec.loader.exec_module(module)
-    jobs = [value for value in vars(module).values() if isinstance(value, Job) and value.table == contract.table]
+    jobs = [
+        value for value in vars(module).values() if isinstance(value, Job) and value.table == contract.table
+    ]
     if not jobs:
         raise ConfigurationError(
             f'{contract.job}: no function is decorated @job("{contract.table}"), as {contract.file} says. '
@@ -98,12 +100,18 @@ def transform_inputs(
     for source in pinned.sources:
         manifests = [source.manifests[day] for day in batches]
         declared = context.project.graph.sources[source.input.target]
-        frames[source.input.name] = read_source(context.spark, declared, context.settings.landing_root, manifests)
+        frames[source.input.name] = read_source(
+            context.spark, declared, context.settings.landing_root, manifests
+        )
     return frames
 
 
 def transformed(
-    job: Job, contract: Contract, inputs: Mapping[str, DataFrame], batches: Sequence[date], settings: SettingsRead
+    job: Job,
+    contract: Contract,
+    inputs: Mapping[str, DataFrame],
+    batches: Sequence[date],
+    settings: SettingsRead,
 ) -> DataFrame:
     """Calls a transform and checks what it returns against the contract.
 
@@ -129,9 +137,13 @@ def _check_columns(contract: Contract, frame: DataFrame) -> None:
     wanted = {**{c.name: str(c.type) for c in contract.columns}, BATCH_DATE: "date"}
     found = dict(frame.dtypes)
     differences = [f"{name} is missing" for name in wanted if name not in found]
-    differences += [f"{name} is not in the contract" for name in found if name not in wanted and name != DROPPED]
     differences += [
-        f"{name} is {found[name]}, should be {wanted[name]}" for name in wanted if name in found and found[name] != wanted[name]
+        f"{name} is not in the contract" for name in found if name not in wanted and name != DROPPED
+    ]
+    differences += [
+        f"{name} is {found[name]}, should be {wanted[name]}"
+        for name in wanted
+        if name in found and found[name] != wanted[name]
     ]
     doubled = sorted({name for name in frame.columns if frame.columns.count(name) > 1})
     differences += [f"{name} stands twice" for name in doubled]
@@ -156,7 +168,9 @@ def rows_with_outcome(contract: Contract, frame: DataFrame) -> DataFrame:
     rounded = frame.select(*columns, BATCH_DATE, dropped.alias(DROPPED))
     rules = contract.suite.row_rules
     broken = (
-        row_rules(rules, {c.name: c.type for c in contract.columns}) if rules else F.array().cast("array<string>")
+        row_rules(rules, {c.name: c.type for c in contract.columns})
+        if rules
+        else F.array().cast("array<string>")
     )
     is_dropped, is_broken = F.col(DROPPED).isNotNull(), F.size("_broken") > 0
     return rounded.withColumn("_broken", broken).select(

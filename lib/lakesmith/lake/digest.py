@@ -46,6 +46,8 @@ def digest_of(columns: Sequence[ContractColumn], values: Mapping[str, Any] | Non
     if values is None or not values[_ROWS]:
         return EMPTY_DIGEST, 0
     schema = ",".join(f"{c.name}:{c.type}" for c in columns)
-    sums = [(int(values[f"digest_{s}_low"]) + (int(values[f"digest_{s}_high"]) << 32)) % (1 << 64) for s in _SALTS]
+    sums = [
+        (int(values[f"digest_{s}_low"]) + (int(values[f"digest_{s}_high"]) << 32)) % (1 << 64) for s in _SALTS
+    ]
     text = f"{schema}|{values[_ROWS]}|{sums[0]:016x}{sums[1]:016x}"
     return hashlib.sha256(text.encode()).hexdigest()[:32], int(values[_ROWS])

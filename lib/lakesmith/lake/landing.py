@@ -8,7 +8,7 @@ record is `lakesmith.lake.records`' say. Nothing of a file passes through the dr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,7 +21,8 @@ from pyspark.sql.types import DateType, LongType, MapType, StringType, StructFie
 from lakesmith.contracts.model import Source
 from lakesmith.errors import LakesmithError
 from lakesmith.lake.records import file_layout, read_records, record_schema
-from lakesmith.ledger.landing_store import landing_store
+from lakesmith.lake.records_errors import FileRejected
+from lakesmith.ledger.landing_store import LandingStore, landing_store
 from lakesmith.ledger.manifest import LandingFile, Manifest
 
 __all__ = ["FileColumns", "inspect_headers", "read_source", "source_schema", "translate"]
@@ -40,16 +41,18 @@ class FileColumns:
         path: relative to the source's landing folder.
         unknown: columns that the contract does not name; they are kept in `extra`.
         absent: optional columns that the file does not have; null in its rows.
+        error: why the file can't be read, as far as its start shows; None when nothing speaks against it.
     """
 
     batch_date: date
     path: str
-    unknown: tuple[str, ...]
-    absent: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    error: FileRejected | None = None
 
 
 def source_schema(source: Source) -> StructType:
-    """What a transform sees of a source: batch_date, source_file, record_no, its columns, extra, malformed."""
+    """What a transform sees of a source: where a record is from, the declared columns, extra, malformed."""
     text = StringType()
     return StructType(
         [
@@ -88,29 +91,35 @@ def read_source(
 def inspect_headers(
     source: Source, landing_root: str | Path, manifests: Sequence[Manifest]
 ) -> list[FileColumns]:
-    """Check the columns of the pinned files by their starts alone, before anything runs.
+    """Look at the starts of the pinned files, before anything runs: their columns, and what is wrong with them.
 
-    JSON lines have no header: an absent required column is then found at the end of the file, by
-    `read_source`.
+    One batch of a range that is rejected here need not keep the others waiting. What only shows further into a file
+    (gzip that is truncated, a Parquet page that is damaged, a column that no JSON line has) is raised while it is read.
 
     Raises:
-        FileRejected: a file can't be read as the contract says, or lacks a required column.
         LandingEscape: a link leads out of the landing root.
         LandingUnreadable: a file is gone, or may not be read.
     """
     store = landing_store(landing_root)
-    found: list[FileColumns] = []
-    for manifest in manifests:
-        for file in manifest.files:
-            with store.open(f"{source.name}/{file.path}") as raw:
-                layout = file_layout(raw, source, file)
-            if layout is not None:
-                found.append(FileColumns(manifest.batch_date, file.path, layout.unknown, layout.absent))
-    return found
+    return [
+        _look(store, source, manifest.batch_date, file) for manifest in manifests for file in manifest.files
+    ]
+
+
+def _look(store: LandingStore, source: Source, batch_date: date, file: LandingFile) -> FileColumns:
+    with store.open(f"{source.name}/{file.path}") as raw:
+        try:
+            layout = file_layout(raw, source, file)
+        except FileRejected as error:
+            error.batch_date = batch_date
+            return FileColumns(batch_date, file.path, error=error)
+    if layout is None:
+        return FileColumns(batch_date, file.path)
+    return FileColumns(batch_date, file.path, layout.unknown, layout.absent)
 
 
 def translate(error: BaseException) -> LakesmithError | None:
-    """The typed error that a worker raised, from what Spark made of it on the driver; None when there is none."""
+    """The typed error that a worker raised, from what Spark made of it on the driver; None for others."""
     seen: set[int] = set()
     pending: list[BaseException | None] = [error]
     while pending:
@@ -132,8 +141,10 @@ class _WorkerError(Exception):
 
     def __init__(self, error: LakesmithError) -> None:
         facts = {name: value for name, value in vars(error).items() if _is_plain(value)}
-        body = json.dumps({"class": type(error).__name__, "message": str(error), "facts": facts})
-        super().__init__(f"{_ERROR_MARK}{body}")
+        body = {"class": type(error).__name__, "message": str(error), "facts": facts}
+        if isinstance(error, FileRejected) and error.batch_date:
+            body["batch_date"] = error.batch_date.isoformat()
+        super().__init__(f"{_ERROR_MARK}{json.dumps(body)}")
 
 
 def _decode(text: str) -> LakesmithError | None:
@@ -146,6 +157,8 @@ def _decode(text: str) -> LakesmithError | None:
         error = kind.__new__(kind)
         error.args = (body["message"],)
         vars(error).update(body["facts"])
+        if isinstance(error, FileRejected) and "batch_date" in body:
+            error.batch_date = date.fromisoformat(body["batch_date"])
     except (ValueError, KeyError, TypeError):
         return None
     return error
@@ -184,8 +197,8 @@ def _tasks(files: Sequence[_Pinned], spark: SparkSession) -> list[list[_Pinned]]
 
 def _reader(
     source: Source, landing_root: str, tasks: list[list[_Pinned]]
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def read(numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
+    def read(numbers: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         try:
             for batch in numbers:
                 for number in batch.column(0).to_pylist():
@@ -203,8 +216,10 @@ def _read_file(
     day, path = pa.scalar(batch_date, pa.date32()), pa.scalar(file.path, pa.string())
     names = ["batch_date", "source_file", *record_schema(source).names]
     with landing_store(landing_root).open(f"{source.name}/{file.path}") as raw:
-        for batch in read_records(raw, source, file):
-            rows = batch.num_rows
-            yield pa.RecordBatch.from_arrays(
-                [pa.repeat(day, rows), pa.repeat(path, rows), *batch.columns], names
-            )
+        try:
+            for batch in read_records(raw, source, file):
+                origin = [pa.repeat(value, batch.num_rows) for value in (day, path)]
+                yield pa.RecordBatch.from_arrays([*origin, *batch.columns], names)
+        except FileRejected as error:
+            error.batch_date = batch_date
+            raise

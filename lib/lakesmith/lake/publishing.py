@@ -71,7 +71,13 @@ def publish(
                 return landed
             if not isinstance(error, CommitFailedError):
                 raise
-            log.info("%s: another run committed version %d first (try %d of %d)", contract.table, version, attempt + 1, attempts)
+            log.info(
+                "%s: another run committed version %d first (try %d of %d)",
+                contract.table,
+                version,
+                attempt + 1,
+                attempts,
+            )
         else:
             return version
     raise CommitConflict(
@@ -79,7 +85,9 @@ def publish(
     )
 
 
-def lift(lake: LakeLocation, source: Contract, target: Contract, files: Sequence[StagedFile]) -> list[StagedFile]:
+def lift(
+    lake: LakeLocation, source: Contract, target: Contract, files: Sequence[StagedFile]
+) -> list[StagedFile]:
     """Copies staged files below another table's folder, where that table's log can name them.
 
     A table can only hold files under its own folder; quarantined rows are staged under their target's.
@@ -108,7 +116,9 @@ def _commit(table: DeltaTable, files: Sequence[StagedFile], batches: Sequence[da
         partition_by=[BATCH_DATE],
         partition_filters=[(BATCH_DATE, "in", [day.isoformat() for day in batches])],
         commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}, max_commit_retries=0),
-        post_commithook_properties=PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False),
+        post_commithook_properties=PostCommitHookProperties(
+            create_checkpoint=True, cleanup_expired_logs=False
+        ),
     )
 
 
@@ -126,4 +136,6 @@ def _files_are_whole(lake: LakeLocation, table: str, files: Sequence[StagedFile]
     for file, size in zip(files, sizes, strict=True):
         if size != file.size:
             found = "is gone" if size is None else f"has {size} bytes instead of {file.size}"
-            raise InputChanged(f"{table}: the staged file {file.location} {found}; nothing was published. Run again.")
+            raise InputChanged(
+                f"{table}: the staged file {file.location} {found}; nothing was published. Run again."
+            )

@@ -39,7 +39,8 @@ def read_batches(
     present = set(frame.columns)
     # A column that the contract gained after this version was made is null in it.
     columns = [
-        F.col(c.name) if c.name in present else F.lit(None).cast(str(c.type)).alias(c.name) for c in contract.columns
+        F.col(c.name) if c.name in present else F.lit(None).cast(str(c.type)).alias(c.name)
+        for c in contract.columns
     ]
     wanted = F.col(BATCH_DATE).between(F.lit(days.first), F.lit(days.last))
     return frame.where(wanted).select(*columns, BATCH_DATE)

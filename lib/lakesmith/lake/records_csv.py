@@ -180,41 +180,54 @@ class _Judge:
         self._is_record = grammar.record(fields).fullmatch
 
     def split(self, text: bytes, last: bool) -> tuple[bytes, list[tuple[int, str]], int, bytes]:
-        """The good records' bytes, the malformed records, the number of both, the bytes for the next block."""
+        """The good records' bytes, the malformed records, the number of both, the rest for the next block."""
         lines = _lines(text)
-        if self.all_good(text, lines):
+        plain = self._is_plain(text)
+        if plain and self._all_good(text, lines):
             return text, [], len(lines), b""
-        found = self.carefully(lines, last)
+        found = self._carefully(lines, plain, last)
         rest = b"\n".join([*lines[found.used :], b""]) if found.used < len(lines) else b""
         return b"\n".join(found.good), found.malformed, found.records, rest
 
-    def all_good(self, block: bytes, lines: Sequence[bytes]) -> bool:
-        """True when each line is a record by itself; the careful way would find just these."""
-        if self._delimiters == 0 or b"\0" in block or not _is_utf8(block):
-            return False
-        if b"\r" in block and block.count(b"\r") != block.count(b"\r\n"):
-            return False
-        if len(block) > self._limit and max(map(len, lines)) > self._limit:
+    def _is_plain(self, text: bytes) -> bool:
+        """True when only quotes, length or the number of fields can make a record of it malformed."""
+        return (
+            b"\0" not in text
+            and (b"\r" not in text or text.count(b"\r") == text.count(b"\r\n"))
+            and _is_utf8(text)
+        )
+
+    def _all_good(self, text: bytes, lines: Sequence[bytes]) -> bool:
+        """True when each line of a plain text is a record by itself; the careful way finds just these."""
+        if self._delimiters == 0:
+            return False  # an empty line looks like a record with one field, and is none
+        if len(text) > self._limit and max(map(len, lines)) > self._limit:
             return False
         mark, expected = self._grammar.delimiter, self._delimiters
-        if b'"' in block:
+        if b'"' in text:
             doubtful = [line for line in lines if line.count(mark) != expected or b'"' in line]
         else:
             doubtful = [line for line in lines if line.count(mark) != expected]
         return all(map(self._is_record, doubtful))
 
-    def carefully(self, lines: Sequence[bytes], last: bool) -> _Judged:
+    def _carefully(self, lines: Sequence[bytes], plain: bool, last: bool) -> _Judged:
         """Record by record.
 
         Args:
             lines: physical lines without their line feeds, starting at the start of a record.
-            last: nothing follows these lines in the file; else a record that may go on behind them is not
-                used.
+            plain: of the text that they make up.
+            last: nothing follows these lines; else a record that may go on behind them is left.
         """
         found = _Judged()
         quoted = _Quoted(lines, self._grammar)
+        mark, expected, limit = self._grammar.delimiter, self._delimiters, self._limit
+        plain = plain and expected > 0
         while found.used < len(lines):
             line = lines[found.used]
+            if plain and line.count(mark) == expected and b'"' not in line and len(line) <= limit:
+                found.good.append(line)
+                found.used += 1
+                continue
             if line in (b"", b"\r"):
                 found.used += 1
                 continue
@@ -222,7 +235,7 @@ class _Judge:
             if end is None:
                 break
             record = line if end == found.used + 1 else b"\n".join(lines[found.used : end])
-            if fits and b"\0" not in record and _is_utf8(record):
+            if fits and (plain or (b"\0" not in record and _is_utf8(record))):
                 found.good.append(record)
             else:
                 found.reject(record)
@@ -230,7 +243,7 @@ class _Judge:
         return found
 
     def _end(self, line: bytes, at: int, quoted: _Quoted, last: bool) -> tuple[int | None, bool]:
-        """The line after the record that starts at `at` (None: not known yet); whether its structure is right."""
+        """The line after the record that starts at `at` (None: not known yet); whether its structure fits."""
         if len(line) > self._limit:
             return at + 1, False
         state, count = self._grammar.start(line)

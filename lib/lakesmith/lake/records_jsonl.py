@@ -35,6 +35,9 @@ class JsonNumber(str):
     __slots__ = ()
 
 
+_TEXTS = frozenset({str, JsonNumber, type(None)})
+
+
 def jsonl_batches(blocks: Iterable[bytes], source: Source, file: str) -> Iterator[pa.RecordBatch]:
     """The records of a file.
 
@@ -88,19 +91,17 @@ def _parse(decoder: json.JSONDecoder, record: bytes) -> dict[str, str | None] | 
     """The object's values as strings; None when the record is malformed."""
     try:
         text = record.decode()
-        value = decoder.decode(text)
-        if not isinstance(value, dict):
+        value, end = decoder.raw_decode(text)
+        if end < len(text) or not isinstance(value, dict):
             return None
-        texts = {key: None if item is None else _text(item) for key, item in value.items()}
+        for key, item in value.items():
+            if item.__class__ not in _TEXTS:
+                value[key] = compact_json(item)
         if "\\ud" in text or "\\uD" in text:
-            "".join([*texts, *filter(None, texts.values())]).encode()  # refuses half a surrogate pair
+            "".join([*value, *filter(None, value.values())]).encode()  # refuses half a surrogate pair
     except (ValueError, RecursionError):
         return None
-    return texts
-
-
-def _text(value: Any) -> str:
-    return str(value) if isinstance(value, str) else compact_json(value)
+    return value
 
 
 def compact_json(value: Any) -> str:

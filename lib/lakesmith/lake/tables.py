@@ -32,7 +32,11 @@ def quarantine_contract(contract: Contract) -> Contract:
         description=f"Rows that {contract.table} rejected, and why.",
         columns=(
             *(replace(c, nullable=True) for c in contract.columns),
-            Column(BROKEN_RULES, ArrayType(PrimitiveType("string")), "The rules that the row broke, in the suite's order."),
+            Column(
+                BROKEN_RULES,
+                ArrayType(PrimitiveType("string")),
+                "The rules that the row broke, in the suite's order.",
+            ),
         ),
         key=(),
         suite=Suite(name=contract.quarantine_table),
@@ -97,7 +101,9 @@ def _evolve(lake: LakeLocation, contract: Contract, opened: DeltaTable) -> Delta
     ]
     added = [name for name in wanted if name not in present]
     changes += [
-        f"{name} is new and not nullable" for name in added if name != BATCH_DATE and not contract.column(name).nullable
+        f"{name} is new and not nullable"
+        for name in added
+        if name != BATCH_DATE and not contract.column(name).nullable
     ]
     if changes:
         raise DestructiveChange(contract.table, changes)

@@ -36,7 +36,9 @@ def fingerprints(contract: Contract, sources: Mapping[str, Source], root: Path) 
     return fingerprints_by(SCHEME, contract, sources, root)
 
 
-def fingerprints_by(scheme: int, contract: Contract, sources: Mapping[str, Source], root: Path) -> Fingerprints:
+def fingerprints_by(
+    scheme: int, contract: Contract, sources: Mapping[str, Source], root: Path
+) -> Fingerprints:
     """The same under an older scheme; a scheme that this version never knew is treated as the newest one."""
     return _SCHEMES.get(scheme, _SCHEMES[SCHEME])(contract, sources, root)
 
@@ -52,7 +54,9 @@ def _scheme_1(contract: Contract, sources: Mapping[str, Source], root: Path) -> 
         "row_rules": [[e.type, dict(e.kwargs)] for e in contract.suite.row_rules],
     }
     audit = {
-        "suite": [[e.type, dict(e.kwargs), str(e.severity), dict(e.meta)] for e in contract.suite.expectations],
+        "suite": [
+            [e.type, dict(e.kwargs), str(e.severity), dict(e.meta)] for e in contract.suite.expectations
+        ],
         "not_null": [c.name for c in contract.columns if not c.nullable],
         "key": list(contract.key),
         "rows": str(contract.rows),

@@ -47,7 +47,8 @@ class TableHistory:
     def version(self) -> int:
         """The newest table version that any record names; -1 for none."""
         return max(
-            (r.version for entries in self.records.values() for r in entries if r.version is not None), default=-1
+            (r.version for entries in self.records.values() for r in entries if r.version is not None),
+            default=-1,
         )
 
 

@@ -65,7 +65,9 @@ class LiveTable:
             rows[day] = None if count is None or so_far is None else so_far + count
         return cls(
             version=table.version(),
-            batches={day: LiveBatch(tuple(sorted(found)), rows[day], sizes[day]) for day, found in paths.items()},
+            batches={
+                day: LiveBatch(tuple(sorted(found)), rows[day], sizes[day]) for day, found in paths.items()
+            },
         )
 
     def files_of(self, day: date) -> str:

@@ -49,7 +49,10 @@ class LakeLocation:
             return None
         protocol = opened.protocol()
         features = sorted({*(protocol.reader_features or ()), *(protocol.writer_features or ())})
-        if protocol.min_reader_version != _READER_VERSION or protocol.min_writer_version not in _WRITER_VERSIONS:
+        if (
+            protocol.min_reader_version != _READER_VERSION
+            or protocol.min_writer_version not in _WRITER_VERSIONS
+        ):
             listed = f" with the features {', '.join(features)}" if features else ""
             raise UnsupportedTable(
                 table,

@@ -58,7 +58,9 @@ class Ops:
         if (opened.version() + 1) % _COMPACT_EACH == 0:
             self._compact(table)
 
-    def read(self, kind: type[Record], *, columns: Sequence[str] | None = None, table: str | None = None) -> pa.Table:
+    def read(
+        self, kind: type[Record], *, columns: Sequence[str] | None = None, table: str | None = None
+    ) -> pa.Table:
         """All rows of one kind, or one table's; an empty table when nothing was ever written."""
         opened = self._open(_TABLE_OF[kind])
         schema = kind.schema if columns is None else pa.schema([kind.schema.field(name) for name in columns])

@@ -135,7 +135,9 @@ def _reason(
     if state.runnable:
         return f"{state.state}: {state.reason}"
     if state.state is State.BLOCKED:
-        comes = all(day in (own if table == state.table else will_run.get(table, {})) for table, day in state.blockers)
+        comes = all(
+            day in (own if table == state.table else will_run.get(table, {})) for table, day in state.blockers
+        )
         return cascade or "what it needs will be run" if comes else ""
     if state.state is State.FRESH:
         if cascade:

@@ -174,9 +174,7 @@ class BatchRecord(Record):
                 "dropped": json.loads(row["dropped"]),
                 "fingerprints": Fingerprints(**json.loads(row["fingerprints"])),
                 "inputs": tuple(
-                    InputRead(
-                        **{**read, "left_out": tuple(read["left_out"]), "files": tuple(read["files"])}
-                    )
+                    InputRead(**{**read, "left_out": tuple(read["left_out"]), "files": tuple(read["files"])})
                     for read in json.loads(row["inputs"])
                 ),
                 "settings": json.loads(row["settings"]),
@@ -186,7 +184,11 @@ class BatchRecord(Record):
     def to_json(self) -> dict[str, Any]:
         """The record as a commit's provenance carries it."""
         row = self.to_row()
-        return {**row, "batch_date": row["batch_date"].isoformat(), "recorded_at": row["recorded_at"].isoformat()}
+        return {
+            **row,
+            "batch_date": row["batch_date"].isoformat(),
+            "recorded_at": row["recorded_at"].isoformat(),
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

@@ -146,7 +146,9 @@ def _bound(target: ast.expr) -> Iterator[str]:
 
 def _is_job(decorator: ast.expr, table: str) -> bool:
     match decorator:
-        case ast.Call(func=ast.Name(id="job") | ast.Attribute(attr="job"), args=[ast.Constant(value=name), *_]):
+        case ast.Call(
+            func=ast.Name(id="job") | ast.Attribute(attr="job"), args=[ast.Constant(value=name), *_]
+        ):
             return bool(name == table)
         case _:
             return False
@@ -173,7 +175,9 @@ def _behaviour(node: ast.AST) -> Iterator[ast.AST]:
 
 
 # Annotations, positions and the fields that only some Python versions have.
-_SILENT_FIELDS = frozenset({"annotation", "returns", "decorator_list", "type_comment", "type_params", "ctx", "kind"})
+_SILENT_FIELDS = frozenset(
+    {"annotation", "returns", "decorator_list", "type_comment", "type_params", "ctx", "kind"}
+)
 
 
 def _text(node: Any) -> str:
@@ -182,7 +186,12 @@ def _text(node: Any) -> str:
         case ast.AST():
             parts = []
             for name, value in ast.iter_fields(node):
-                if name in _SILENT_FIELDS or value is None and not isinstance(node, ast.Constant) or value == []:
+                if (
+                    name in _SILENT_FIELDS
+                    or value is None
+                    and not isinstance(node, ast.Constant)
+                    or value == []
+                ):
                     continue
                 if name == "body" and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                     value = _without_docstring(value)

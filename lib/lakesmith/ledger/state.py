@@ -32,7 +32,6 @@ __all__ = ["BatchState", "Judge", "State"]
 _NAMED = 3
 
 
-
 class State(StrEnum):
     """DESIGN's words for a batch."""
 
@@ -100,7 +99,9 @@ class Judge:
         self._fingerprints = fingerprints
         self._settings = settings
 
-    def judge(self, nights: BatchRange, tables: Iterable[str] | None = None) -> dict[str, dict[date, BatchState]]:
+    def judge(
+        self, nights: BatchRange, tables: Iterable[str] | None = None
+    ) -> dict[str, dict[date, BatchState]]:
         """The states of the batches due in those nights, of the tables asked for and of all that they need.
 
         Args:
@@ -179,7 +180,8 @@ class Judge:
                 files = folders[entry.source][day]
                 closed = closed and files.state is DayState.CLOSED
                 if files.state is DayState.INCOMPLETE or (
-                    files.state is DayState.MISSING and self.graph.sources[entry.source].on_missing is OnMissing.ERROR
+                    files.state is DayState.MISSING
+                    and self.graph.sources[entry.source].on_missing is OnMissing.ERROR
                 ):
                     if standing is not None:
                         return state(State.STALE, f"{entry.source}: {files.reason}")
@@ -206,7 +208,9 @@ class Judge:
         found_files = live.files_of(day) if live is not None else NO_FILES
         if standing is None:
             if found_files != NO_FILES:
-                return state(State.FOREIGN, "its files were written by somebody else", left_out=out, runnable=True)
+                return state(
+                    State.FOREIGN, "its files were written by somebody else", left_out=out, runnable=True
+                )
             return state(State.MISSING, "never published", left_out=out, runnable=True)
         if found_files != standing.files:
             reason = f"its live files are not those that run {standing.run_id} published"
@@ -252,7 +256,9 @@ class Judge:
         after = {f.path: f.sha256 for f in pinned.files}
         changes = [f"{path} is new" for path in sorted(after.keys() - before.keys())]
         changes += [f"{path} is gone" for path in sorted(before.keys() - after.keys())]
-        changes += [f"{path} changed" for path in sorted(after.keys() & before.keys()) if after[path] != before[path]]
+        changes += [
+            f"{path} changed" for path in sorted(after.keys() & before.keys()) if after[path] != before[path]
+        ]
         return f"{entry.target}: {_listed(changes)}"
 
     def _input_changed(self, entry: Input, read: InputRead, day: date, track: _Track) -> str:
@@ -263,7 +269,11 @@ class Judge:
                 now = history.standing(d)
                 before = _as_read(history, d, read)
                 if now is not None and (before is None or before.digest != now.digest):
-                    was = f"other rows: read digest {before.digest[:8]}, now {now.digest[:8]}" if before else "rows where it had none"
+                    was = (
+                        f"other rows: read digest {before.digest[:8]}, now {now.digest[:8]}"
+                        if before
+                        else "rows where it had none"
+                    )
                     return f"{entry.target} {d} was republished at {now.recorded_at:%Y-%m-%d %H:%M:%S} UTC with {was}"
             return f"{entry.target}: the batches in its window are not those that were read"
         stale = track.stale(window) if window is not None else []
@@ -285,7 +295,11 @@ def _as_read(history: TableHistory, day: date, read: InputRead) -> BatchRecord |
 
 
 def _why(table: str, day: date, found: BatchState | None) -> str:
-    return f"{table} {day}, which is {found.state}" if found is not None else f"{table} {day}, which is not due yet"
+    return (
+        f"{table} {day}, which is {found.state}"
+        if found is not None
+        else f"{table} {day}, which is not due yet"
+    )
 
 
 def _listed(items: list[str]) -> str:

@@ -13,23 +13,25 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-__all__ = ["installed_catalogue", "main", "render"]
+__all__ = ["NOT_PARAMETERS", "installed_catalogue", "main", "render"]
 
 # What every expectation has and no suite of ours sets in `kwargs`: it stands beside kwargs in the JSON, or it would
 # let values of the data into results, or it belongs to a Great Expectations server.
-_NOT_PARAMETERS = {
-    "batch_id",
-    "catch_exceptions",
-    "description",
-    "id",
-    "library_metadata",
-    "meta",
-    "notes",
-    "rendered_content",
-    "result_format",
-    "severity",
-    "windows",
-}
+NOT_PARAMETERS = frozenset(
+    {
+        "batch_id",
+        "catch_exceptions",
+        "description",
+        "id",
+        "library_metadata",
+        "meta",
+        "notes",
+        "rendered_content",
+        "result_format",
+        "severity",
+        "windows",
+    }
+)
 _DOMAINS = {
     "ColumnMapExpectation": "column_map",
     "ColumnPairMapExpectation": "pair_map",
@@ -54,7 +56,7 @@ def installed_catalogue() -> dict[str, Any]:
         expectation: type[Expectation] = get_expectation_impl(name)
         if not expectation.__module__.startswith(core.__name__):
             continue
-        fields = {key: f for key, f in expectation.__fields__.items() if key not in _NOT_PARAMETERS}
+        fields = {key: f for key, f in expectation.__fields__.items() if key not in NOT_PARAMETERS}
         bases = [base.__name__ for base in expectation.__mro__]
         types[name] = {
             "domain": next(domain for base, domain in _DOMAINS.items() if base in bases),

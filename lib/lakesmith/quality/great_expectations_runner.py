@@ -7,7 +7,9 @@ suite needs it. Answers are reduced to counts before anybody sees them.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakesmith.contracts.model import BATCH_DATE, Contract, Expectation
-from lakesmith.quality.masking import is_masked
+from lakesmith.quality.masking import COUNTING_TYPES, is_masked
 from lakesmith.quality.results import Outcome, Result
 
 __all__ = [
@@ -62,17 +64,17 @@ def run_great_expectations(
 def _ask(
     context: Any, batch: DataFrame, contract: Contract, expectations: Sequence[Expectation]
 ) -> dict[str, Result]:
-    answered = dict(zip(expectations, validate(context, batch, expectations, "BOOLEAN_ONLY"), strict=True))
-    failed = [e for e, result in answered.items() if not result["success"]]
+    answered = validate(context, batch, expectations, "BOOLEAN_ONLY")
+    failed = [e for e in expectations if not answered[e.rule]["success"]]
     if failed:
-        answered |= dict(zip(failed, validate(context, batch, failed, COUNTS_ONLY), strict=True))
-    return {e.rule: Result(e, outcome_of(answered[e]), is_masked(e, contract)) for e in expectations}
+        answered |= validate(context, batch, failed, COUNTS_ONLY)
+    return {e.rule: Result(e, outcome_of(e, answered[e.rule]), is_masked(e, contract)) for e in expectations}
 
 
 def validate(
     context: Any, batch: DataFrame, expectations: Sequence[Expectation], result_format: str | dict[str, Any]
-) -> list[dict[str, Any]]:
-    """The native results of expectations on one frame, in their order.
+) -> dict[str, dict[str, Any]]:
+    """The native results of expectations on one frame, by rule.
 
     Args:
         context: from `quiet_context`.
@@ -87,8 +89,7 @@ def validate(
     answer = definition.get_batch(batch_parameters={"dataframe": batch}).validate(
         suite, result_format=result_format
     )
-    by_rule = {result.expectation_config.meta["rule"]: result.to_json_dict() for result in answer.results}
-    return [by_rule[expectation.rule] for expectation in expectations]
+    return {result.expectation_config.meta["rule"]: result.to_json_dict() for result in answer.results}
 
 
 def expectation_json(expectation: Expectation) -> dict[str, Any]:
@@ -101,34 +102,28 @@ def expectation_json(expectation: Expectation) -> dict[str, Any]:
     }
 
 
-def outcome_of(native: Mapping[str, Any]) -> Outcome:
+def outcome_of(expectation: Expectation, native: Mapping[str, Any]) -> Outcome:
     """The outcome that a native result holds, reduced to counts and plain numbers.
 
-    A list of values never comes through; an observed value does where it is a number or one of a quantile's.
+    A list of values never comes through; an observed value does where it is a number, the quantiles that were asked
+    for, or, for the types that look at the table's structure, names of columns and types.
     """
-    raised = _raised(native.get("exception_info") or {})
-    if raised:
+    if raised := _raised(native.get("exception_info") or {}):
         return Outcome(success=False, error=raised)
-    result = native.get("result") or {}
-    if "element_count" not in result:
-        details = {key: result[key] for key in ("missing_count",) if key in result}
-        observed = result.get("observed_value")
-        observed = observed if _is_plain(observed) else None
-        return Outcome(
-            bool(native["success"]),
-            None,
-            result.get("unexpected_count"),
-            None,
-            observed,
-            details,
-            measures=bool(result),
-        )
-    # Of no rows Great Expectations counts null or 0, depending on the type; here it is 0.
+    result, success = native.get("result") or {}, bool(native["success"])
+    if "element_count" in result:
+        # Of no rows Great Expectations counts null or 0, depending on the type; here it is 0.
+        unexpected = result["unexpected_count"] or 0
+        return Outcome(success, result["element_count"], unexpected, result.get("missing_count"))
+    structural = expectation.type in COUNTING_TYPES
+    observed = result.get("observed_value")
+    kept = ("missing_count", "details") if structural else ("missing_count",)
     return Outcome(
-        bool(native["success"]),
-        result["element_count"],
-        result["unexpected_count"] or 0,
-        result.get("missing_count"),
+        success,
+        unexpected_count=result.get("unexpected_count"),
+        observed_value=observed if structural or _is_plain(observed) else None,
+        details={key: result[key] for key in kept if key in result},
+        measures=bool(result),
     )
 
 
@@ -139,18 +134,31 @@ def _is_plain(observed: Any) -> bool:
 
 
 def _raised(info: Mapping[str, Any]) -> str | None:
-    """The name of what was raised: the message itself can quote values."""
+    """The name of what was raised, if anything was: the message itself can quote values of rows."""
+    # One entry, or one for each metric that failed.
     entries = [info] if "raised_exception" in info else [e for e in info.values() if isinstance(e, Mapping)]
     for entry in entries:
         if entry.get("raised_exception"):
-            message = str(entry.get("exception_message") or "")
-            named = (
-                message.split("]")[0].lstrip("[")
-                if message.startswith("[")
-                else message.split("(")[0].split(":")[0]
-            )
-            return named if named.replace("_", "").replace(".", "").isalnum() else "exception"
+            return _condition_name(str(entry.get("exception_message") or ""))
     return None
+
+
+def _condition_name(message: str) -> str:
+    """Spark's error condition (`CAST_INVALID_INPUT`) from a message; else just that there was an exception."""
+    found = re.search(r"\[([A-Z][A-Z0-9_]+(?:\.[A-Z0-9_]+)*)\]", message)
+    return found.group(1) if found else "exception"
+
+
+@contextmanager
+def _errors_without_values() -> Iterator[None]:
+    """Keeps PySpark from logging the text of failed queries, which quotes values of rows."""
+    logger = logging.getLogger("SQLQueryContextLogger")
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 @contextmanager
@@ -158,7 +166,7 @@ def quiet_context() -> Iterator[Any]:
     """An ephemeral Great Expectations context with one Spark asset, which leaves nothing behind."""
     # Read once, when the library is imported: nothing may be sent from a customer's cluster.
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _errors_without_values():
         # Great Expectations warns of its own deprecations (condition_parser, force_reuse_spark_context).
         warnings.simplefilter("ignore", DeprecationWarning)
         import great_expectations as gx

@@ -11,10 +11,9 @@ from typing import Any
 from lakesmith.contracts.expectations import named_columns
 from lakesmith.contracts.model import Contract, Expectation
 
-__all__ = ["is_masked"]
+__all__ = ["COUNTING_TYPES", "is_masked"]
 
-# Their observed value counts or names columns; it holds no value of a row, whatever the column.
-_COUNTING_TYPES = {
+COUNTING_TYPES = {
     "expect_column_proportion_of_non_null_values_to_be_between",
     "expect_column_proportion_of_unique_values_to_be_between",
     "expect_column_unique_value_count_to_be_between",
@@ -29,11 +28,12 @@ _COUNTING_TYPES = {
     "expect_table_row_count_to_equal",
     "unexpected_rows_expectation",
 }
+"""Their observed value counts rows or names columns and types; it holds no value of a row, whatever the column."""
 
 
 def is_masked(expectation: Expectation, contract: Contract) -> bool:
     """True when the observed value could show something of a subject and must not be kept."""
-    if expectation.type in _COUNTING_TYPES:
+    if expectation.type in COUNTING_TYPES:
         return False
     subjects = {column.name for column in contract.columns if column.subject}
     about = {name for _, name in named_columns(expectation.kwargs)}

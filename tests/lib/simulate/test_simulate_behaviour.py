@@ -16,7 +16,7 @@ from lakesmith.simulate import SimulationSpec, simulate
 Reader = Callable[[Path], Any]
 Visits = dict[str, list[date]]
 DRIFT = date(2011, 5, 2)
-SPEC = SimulationSpec(date(2011, 1, 2), 210, 700, 24)
+SPEC = SimulationSpec(date(2011, 1, 2), 210, 700, 21)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from lakesmith.simulate import SimulationSpec, simulate
 from lakesmith.simulate.landing import write_file
 
 SMALL = SimulationSpec(date(2011, 3, 1), 10, 200, 42, defects=0.05, drift_from=date(2011, 3, 7))
-GOLDEN = "?"
+GOLDEN = "d2b838f50d985f16ecde2aa6f972fc056561786a75fec1482743e7aac9d4d1bd"
 
 
 def digest(folder: Path) -> str:
@@ -40,10 +40,33 @@ def test_the_bytes_of_a_seed_never_change(tmp_path: Path) -> None:
     assert digest(tmp_path) == GOLDEN
 
 
-def test_another_seed_gives_other_bytes(tmp_path: Path) -> None:
+def test_another_seed_gives_another_trade(tmp_path: Path) -> None:
+    """Other times, other products, other customers: not one of them alone."""
+    columns: list[list[set[str]]] = []
     for seed in (1, 2):
         simulate(SimulationSpec(date(2011, 3, 1), 1, 50, seed), tmp_path / str(seed))
-    assert digest(tmp_path / "1") != digest(tmp_path / "2")
+        lines = (tmp_path / str(seed) / "2011-03-01.csv").read_text().splitlines()[1:]
+        columns.append([set(column) for column in zip(*csv.reader(lines), strict=True)])
+    for column, most in ((1, 0.2), (4, 0.5), (6, 0.2)):
+        one, other = columns[0][column], columns[1][column]
+        assert len(one & other) <= most * len(one)
+
+
+def test_an_invoice_number_is_given_once_and_numbers_rise(tmp_path: Path) -> None:
+    """Also on the busiest days, although each day computes its first number alone."""
+    for lines_per_day in (10, 2_000):
+        simulate(SimulationSpec(date(2011, 11, 6), 24, lines_per_day, 2), tmp_path / str(lines_per_day))
+        numbers = [
+            int(line.split(",", 1)[0].lstrip("CA"))
+            for path in sorted((tmp_path / str(lines_per_day)).iterdir())
+            for line in path.read_text().splitlines()[1:]
+        ]
+        assert numbers == sorted(numbers)
+        days = [
+            {line.split(",", 1)[0] for line in path.read_text().splitlines()[1:]}
+            for path in sorted((tmp_path / str(lines_per_day)).iterdir())
+        ]
+        assert sum(map(len, days)) == len(set().union(*days)) == len(set(numbers))
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "1", "4711"])

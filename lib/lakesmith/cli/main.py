@@ -1,0 +1,93 @@
+"""`lakesmith`: the commands, and the one seam where an error becomes a line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from lakesmith import __version__
+from lakesmith.cli import config_show, demo, doctor, nights, quality, simulate, status
+from lakesmith.cli.output import answer, log_to_terminal, say, say_error
+from lakesmith.errors import LakesmithError
+
+__all__ = ["INTERRUPTED", "main"]
+
+INTERRUPTED = 130
+"""What a shell answers for a process that Ctrl-C ended."""
+
+_EPILOG = (
+    "Exit codes: 0 done, 2 usage or configuration, 3 data rejected, 4 input missing or blocked, 5 lease held by another "
+    "run, 6 partial, 1 anything else."
+)
+
+_app = typer.Typer(
+    name="lakesmith",
+    help="Daily files in, trustworthy versioned Delta tables out. Begin with `lakesmith doctor`, or with `lakesmith demo`.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@_app.callback(invoke_without_command=True)
+def _lakesmith(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show the log of the work on stderr.")
+    ] = False,
+) -> None:
+    log_to_terminal(logging.INFO if verbose else logging.WARNING)
+    if version:
+        answer(f"lakesmith {__version__}")
+        raise typer.Exit
+
+
+_app.command("doctor")(doctor.command)
+_app.command("demo")(demo.command)
+_app.command("run")(nights.run)
+_app.command("backfill")(nights.backfill)
+_app.command("status")(status.command)
+_app.command("quality")(quality.command)
+_app.command("simulate")(simulate.command)
+_config = typer.Typer(help="Settings: which are in force, and where each comes from.", no_args_is_help=True)
+_config.command("show")(config_show.command)
+_app.add_typer(_config, name="config")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command line; returns the exit code (see `lakesmith.errors.ExitCode`).
+
+    Args:
+        arguments: without the program's name; None takes the process's own.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return int(_app(given, prog_name="lakesmith", standalone_mode=False) or 0)
+    except LakesmithError as error:
+        say_error(str(error))
+        return int(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        say("interrupted: what was not published is not visible; the same command goes on where it stopped.")
+        return INTERRUPTED
+    except Exception as error:
+        # Typer's own mistakes of usage; which classes they are changes with its version.
+        if not hasattr(error, "format_message"):
+            raise
+        return _usage(error)
+
+
+def _usage(error: Exception) -> int:
+    message = str(error.format_message())  # type: ignore[attr-defined]  # asked for by the caller
+    if not message:
+        # No arguments where some are needed: the help was shown instead.
+        return 2
+    path = getattr(getattr(error, "ctx", None), "command_path", "lakesmith")
+    say_error(f"{message.rstrip('.')}. See what it takes: {path} --help")
+    return 2

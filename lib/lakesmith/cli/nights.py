@@ -1,0 +1,164 @@
+"""`lakesmith run` and `lakesmith backfill`: the nights of a range, as a plan that is shown and then carried out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lakesmith.cli.options import AsJson, Env, Invocation, OutcomeFile, Project, Tables
+from lakesmith.cli.output import answer, answer_json, messages
+from lakesmith.cli.progress import tables_progress
+from lakesmith.contracts.days import BatchRange, parse_day
+from lakesmith.errors import LakesmithError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lakesmith.contracts.graph import TableGraph
+    from lakesmith.engine.context import Context
+    from lakesmith.engine.outcome import NightResult
+    from lakesmith.ledger.plan import Plan
+
+__all__ = ["backfill", "carry_out", "run"]
+
+_Force = Annotated[bool, typer.Option("--force", help="Compute fresh batches too; equal rows are not published again.")]
+
+
+def run(
+    night: Annotated[str, typer.Option("--date", metavar="DAY", help="The night, YYYY-MM-DD.")],
+    tables: Tables = None,
+    force: _Force = False,
+    env: Env = None,
+    project: Project = None,
+    as_json: AsJson = False,
+    outcome: OutcomeFile = None,
+) -> int:
+    """Run one night: every table's batch that is missing, stale or failed, in dependency order.
+
+    A night that is done already is left alone, without starting Spark. A table with a lag owns an earlier batch.
+
+    Examples:
+
+        lakesmith run --date 2011-03-01
+
+        lakesmith run --date 2011-03-01 --table silver.sales_lines --env prod --outcome outcome.json
+    """
+    with _outcome_in_any_case(outcome):
+        day = parse_day(night)
+        return _nights(Invocation(env, project), BatchRange(day, day), tables or [], force, as_json, outcome)
+
+
+def backfill(
+    first: Annotated[str, typer.Option("--from", metavar="DAY", help="The first night, YYYY-MM-DD.")],
+    last: Annotated[str, typer.Option("--to", metavar="DAY", help="The last night, included.")],
+    tables: Tables = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be run and why; run nothing.")] = False,
+    force: _Force = False,
+    env: Env = None,
+    project: Project = None,
+    as_json: AsJson = False,
+    outcome: OutcomeFile = None,
+) -> int:
+    """Run a range of nights, each table once for all its batches; the rows are those of the nights one by one.
+
+    Examples:
+
+        lakesmith backfill --from 2010-12-01 --to 2011-06-30 --dry-run
+
+        lakesmith backfill --from 2011-03-01 --to 2011-03-31 --table gold.daily_sales --force
+    """
+    with _outcome_in_any_case(outcome):
+        nights = BatchRange(parse_day(first), parse_day(last))
+        return _nights(Invocation(env, project), nights, tables or [], force, as_json, outcome, dry_run=dry_run)
+
+
+def _nights(
+    invocation: Invocation,
+    nights: BatchRange,
+    tables: Sequence[str],
+    force: bool,
+    as_json: bool,
+    outcome: Path | None,
+    *,
+    dry_run: bool = False,
+) -> int:
+    from lakesmith.cli.plan_text import plan_lines, waiting_lines
+    from lakesmith.engine.night import plan_nights
+
+    context = invocation.open()
+    plan = plan_nights(context, nights, tables, force=force)
+    if dry_run:
+        if as_json:
+            answer_json(plan.to_json())
+        else:
+            answer(*plan_lines(plan), *waiting_lines(plan.waiting, "cannot be run"), *_nothing_to_run(context, plan))
+        return 0
+    if not as_json:
+        answer(*plan_lines(plan))
+    night = carry_out(context, plan)
+    if outcome is not None:
+        from lakesmith.engine.submit import write_outcome
+
+        write_outcome(outcome, night)
+    if as_json:
+        answer_json(night.to_json())
+    else:
+        from lakesmith.cli.night_text import night_lines
+
+        lines = night_lines(night, context.project.graph, invocation) if plan.steps or plan.waiting else []
+        answer(*lines, *_nothing_to_run(context, plan))
+    return int(night.exit_code)
+
+
+def carry_out(context: Context, plan: Plan) -> NightResult:
+    """Executes a plan with its progress on stderr."""
+    from lakesmith.engine.night import execute
+
+    with tables_progress(len(plan.steps)) as progress:
+        if plan.steps and messages.is_terminal:
+            messages.print("starting Spark takes some seconds", style="dim")
+        return execute(context, plan, progress)
+
+
+def _nothing_to_run(context: Context, plan: Plan) -> list[str]:
+    """Why there is nothing to run; empty when there is."""
+    if plan.steps or plan.waiting:
+        return []
+    nights = f"{plan.nights.first}" if len(plan.nights) == 1 else str(plan.nights)
+    if plan.untouched:
+        return [f"nothing to do for {nights}: all {plan.untouched:,} batches are fresh or closed."]
+    return [f"nothing is due for {nights}: {_first_nights(context.project.graph, plan.tables)}."]
+
+
+def _first_nights(graph: TableGraph, tables: Sequence[str]) -> str:
+    first = {table: BatchRange(graph.starts[table], graph.starts[table]) for table in tables or graph.order}
+    owning = {table: start.shifted(graph.contracts[table].lag_days).first for table, start in first.items()}
+    table = min(owning, key=lambda name: (owning[name], name))
+    lag = graph.contracts[table].lag_days
+    because = f", whose batches come {lag} days late" if lag else ""
+    return f"history starts on {graph.starts[table]}, and the first night of {table}{because} is {owning[table]}"
+
+
+@contextmanager
+def _outcome_in_any_case(path: Path | None) -> Iterator[None]:
+    """Leaves an outcome also of a command that ended before any table's turn came."""
+    try:
+        yield
+    except LakesmithError as error:
+        if path is not None:
+            found = {
+                "exit_code": int(error.exit_code),
+                "outcome": error.exit_code.name.lower(),
+                "retryable": error.retryable,
+                "complete": False,
+                "error": f"{type(error).__name__}: {error}",
+                "tables": [],
+            }
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        raise

@@ -1,0 +1,95 @@
+"""Options that several commands share, and how a command is written for somebody to paste."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from lakesmith.engine.context import Context
+
+__all__ = ["AsJson", "Env", "Invocation", "OutcomeFile", "Project", "Tables", "Unit"]
+
+Env = Annotated[
+    str | None,
+    typer.Option(
+        "--env", metavar="NAME", help="The environment conf/NAME.yml (default: LAKESMITH_ENV, else dev)."
+    ),
+]
+Project = Annotated[
+    Path | None,
+    typer.Option(
+        "--project",
+        metavar="DIR",
+        help="The folder that holds conf/ and jobs/ (default: LAKESMITH_PROJECT, else the nearest one upwards).",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON on stdout, and nothing else there.")]
+Tables = Annotated[
+    list[str] | None, typer.Option("--table", metavar="LAYER.NAME", help="Only this table; may be repeated.")
+]
+OutcomeFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--outcome", metavar="FILE", help="Also write what came of it to this file, as JSON, whatever comes."
+    ),
+]
+
+
+class Unit(StrEnum):
+    """How many nights one cell of the heat map holds."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """Which project and environment a command was given.
+
+    Args:
+        env: None takes LAKESMITH_ENV, else dev.
+        project: None looks for it.
+        unset: variables that the printed commands must run without.
+    """
+
+    env: str | None
+    project: Path | None
+    unset: tuple[str, ...] = ()
+
+    def open(self) -> Context:
+        """The project, the settings and the ledger."""
+        # Here, since it imports deltalake, which `--help` need not wait for.
+        from lakesmith.engine.submit import open_context
+
+        return open_context(self.env, self.project)
+
+    def command(self, arguments: str) -> str:
+        """The command line that works when pasted into the shell that this process was started from."""
+        parts = [f"env {' '.join(f'-u {name}' for name in self.unset)}"] if self.unset else []
+        parts += [_program(), arguments]
+        if self.env is not None:
+            parts.append(f"--env {self.env}")
+        if self.project is not None:
+            parts.append(f"--project {self.project}")
+        return " ".join(parts)
+
+
+def _program() -> str:
+    """How this program was called: by its bare name where PATH finds it, else by its path."""
+    called = Path(sys.argv[0])
+    if called.name != "lakesmith":
+        return "lakesmith"
+    found = shutil.which("lakesmith")
+    if found is not None and Path(found).resolve() == called.resolve():
+        return "lakesmith"
+    absolute = called.absolute()
+    here = Path.cwd()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)

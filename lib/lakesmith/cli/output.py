@@ -1,0 +1,78 @@
+"""Where the commands write: answers to stdout, everything else to stderr.
+
+Owns the two consoles, JSON, errors and the log on the terminal. Nothing here knows what is being said.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import RenderableType
+
+__all__ = ["answer", "answer_json", "log_to_terminal", "messages", "say", "say_error", "width"]
+
+# Both look up sys.stdout and sys.stderr each time they write.
+_answers = Console(highlight=False, emoji=False)
+messages = Console(stderr=True, highlight=False, emoji=False)
+"""The console on stderr, which progress and the log share, so that neither writes over the other."""
+
+
+def answer(*lines: RenderableType) -> None:
+    """Writes to stdout; texts are never broken, so that a command or a path in them can be copied."""
+    for line in lines:
+        if isinstance(line, str | Text):
+            _answers.print(line, soft_wrap=True, markup=False)
+        else:
+            _answers.print(line)
+
+
+def answer_json(value: Mapping[str, object] | Sequence[object]) -> None:
+    """Writes a value to stdout as JSON, and nothing else."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def say(line: str | Text) -> None:
+    """Writes a line about the work itself to stderr."""
+    messages.print(line, soft_wrap=True, markup=False)
+
+
+def say_error(message: str) -> None:
+    """Writes `error: ...` to stderr."""
+    say(Text.assemble(("error: ", "bold red"), message))
+
+
+def width() -> int:
+    """Columns of the terminal that answers go to; 80 where that is none."""
+    return _answers.width
+
+
+class _Log(logging.Handler):
+    """Log records as lines of the console on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        style = "red" if record.levelno >= logging.ERROR else "yellow"
+        level = record.levelname.lower()
+        try:
+            say(Text.assemble((f"{level}: ", style), self.format(record)))
+        except Exception:
+            self.handleError(record)
+
+
+def log_to_terminal(level: int) -> None:
+    """Shows the library's own log from a level on.
+
+    Args:
+        level: one of logging's.
+    """
+    ours = logging.getLogger("lakesmith")
+    ours.handlers = [_Log()]
+    ours.setLevel(level)

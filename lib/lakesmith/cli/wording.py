@@ -1,0 +1,131 @@
+"""Words for many batches: days as ranges, batches in trouble grouped by what ails them.
+
+Owns that output stays short whatever the data does: like reasons become one line, and a list ends after a number of lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from lakesmith.contracts.days import merge_days
+
+if TYPE_CHECKING:
+    from lakesmith.ledger.state import BatchState
+
+__all__ = ["Trouble", "count", "days_text", "group_states", "group_troubles", "grid", "number"]
+
+_RANGES_SHOWN = 3
+# What differs from batch to batch in a reason that is otherwise the same: days, times, digests, run ids, numbers.
+_VARYING = re.compile(r"\b(?:[0-9a-f]{8,}|\d{8}T\d{6}-[0-9a-f]{8}|\d[\d:.,/-]*)\b")
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Batches of one table that share a reason.
+
+    Args:
+        label: the state or the outcome.
+        days: the batches, in order.
+        reason: the first one's, in words.
+    """
+
+    table: str
+    label: str
+    days: tuple[date, ...]
+    reason: str
+
+    @property
+    def when(self) -> str:
+        """The batches as ranges, and how many."""
+        return days_text(self.days)
+
+    @property
+    def why(self) -> str:
+        """The reason; said to be an example where the batches' own differ."""
+        return self.reason
+
+
+def count(number_of: int, singular: str, plural: str | None = None) -> str:
+    """`1 batch`, `2 batches`, with thousands apart."""
+    if number_of == 1:
+        return f"1 {singular}"
+    default = f"{singular}es" if singular.endswith(("ch", "s", "x")) else f"{singular}s"
+    return f"{number_of:,} {plural or default}"
+
+
+def number(value: int | None) -> str:
+    """A count for a column; empty when there is none."""
+    return "" if value is None else f"{value:,}"
+
+
+def days_text(days: Iterable[date]) -> str:
+    """Days as ranges, the first few of them, and how many days in all where that is not plain."""
+    listed = sorted(set(days))
+    ranges = merge_days(listed)
+    shown = ", ".join(str(found) for found in ranges[:_RANGES_SHOWN])
+    if len(ranges) > _RANGES_SHOWN:
+        shown += ", ..."
+    return shown if len(listed) == 1 else f"{shown} ({len(listed):,} batches)"
+
+
+def group_troubles(found: Iterable[tuple[str, str, date, str]]) -> list[Trouble]:
+    """Batches in trouble, as (table, label, day, reason), grouped; the order is that of each group's first batch."""
+    groups: dict[tuple[str, str, str], list[tuple[date, str]]] = {}
+    for table, label, day, reason in found:
+        groups.setdefault((table, label, _VARYING.sub("#", reason)), []).append((day, reason))
+    return [_trouble(table, label, members) for (table, label, _), members in groups.items()]
+
+
+def _trouble(table: str, label: str, members: Sequence[tuple[date, str]]) -> Trouble:
+    ordered = sorted(members)
+    reasons = {reason for _, reason in ordered}
+    reason = ordered[0][1] if len(reasons) == 1 else f"{ordered[0][1]} (and so on)"
+    return Trouble(table, label, tuple(day for day, _ in ordered), reason)
+
+
+def group_states(states: Iterable[BatchState]) -> list[Trouble]:
+    """States grouped by table, state and reason; blocked ones by the tables that block them."""
+    troubles: dict[tuple[str, str, str], list[BatchState]] = {}
+    for state in states:
+        tables = sorted({table for table, _ in state.blockers})
+        likeness = ", ".join(tables) if tables else _VARYING.sub("#", state.reason)
+        troubles.setdefault((state.table, str(state.state), likeness), []).append(state)
+    return [_state_trouble(table, label, members) for (table, label, _), members in troubles.items()]
+
+
+def _state_trouble(table: str, label: str, members: Sequence[BatchState]) -> Trouble:
+    days = tuple(sorted(state.batch_date for state in members))
+    if not members[0].blockers or len(members) == 1:
+        return _trouble(table, label, [(state.batch_date, state.reason) for state in members])
+    blockers: dict[str, set[date]] = {}
+    for state in members:
+        for blocker, day in state.blockers:
+            blockers.setdefault(blocker, set()).add(day)
+    needs = "; ".join(f"{blocker} {days_text(missing)}" for blocker, missing in sorted(blockers.items()))
+    return Trouble(table, label, days, f"needs {needs}")
+
+
+def grid(*headings: str, right: Iterable[str] = (), wrap: Iterable[str] = ()) -> Table:
+    """An empty table without lines, whose columns keep their words and numbers whole.
+
+    Args:
+        headings: one for each column.
+        right: the columns of numbers.
+        wrap: the columns of text that may be broken over lines.
+    """
+    numbers, texts = set(right), set(wrap)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in headings:
+        table.add_column(
+            heading,
+            justify="right" if heading in numbers else "left",
+            no_wrap=heading not in texts,
+            overflow="fold",
+        )
+    return table
