@@ -1,7 +1,7 @@
 """A heat map of batches for a terminal: tables by nights, one character a cell, with a colour and a letter.
 
-Owns what a cell looks like, how nights are put into as many cells as fit, and the headings above them. Pure: states in, lines
-out. A table with a lag stands under the night that owns its batch.
+Owns what a cell looks like, how nights are put into as many cells as fit, and the headings above them. Pure:
+states in, lines out. A table with a lag stands under the night that owns its batch.
 """
 
 from __future__ import annotations

@@ -20,13 +20,14 @@ INTERRUPTED = 130
 """What a shell answers for a process that Ctrl-C ended."""
 
 _EPILOG = (
-    "Exit codes: 0 done, 2 usage or configuration, 3 data rejected, 4 input missing or blocked, 5 lease held by another "
-    "run, 6 partial, 1 anything else."
+    "Exit codes: 0 done, 2 usage or configuration, 3 data rejected, 4 input missing or blocked, 5 lease held "
+    "by another run, 6 partial, 1 anything else."
 )
 
 _app = typer.Typer(
     name="lakesmith",
-    help="Daily files in, trustworthy versioned Delta tables out. Begin with `lakesmith doctor`, or with `lakesmith demo`.",
+    help="Daily files in, trustworthy versioned Delta tables out. Begin with `lakesmith demo` or "
+    "`lakesmith doctor`.",
     epilog=_EPILOG,
     no_args_is_help=True,
     add_completion=False,
@@ -89,5 +90,5 @@ def _usage(error: Exception) -> int:
         # No arguments where some are needed: the help was shown instead.
         return 2
     path = getattr(getattr(error, "ctx", None), "command_path", "lakesmith")
-    say_error(f"{message.rstrip('.')}. See what it takes: {path} --help")
+    say_error(f"{message.rstrip('.')}{'' if message.endswith('?') else '.'} See what it takes: {path} --help")
     return 2

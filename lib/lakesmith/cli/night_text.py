@@ -69,7 +69,7 @@ def _counts(result: TableResult) -> dict[str, float]:
 
 
 def _tables(done: Mapping[str, Mapping[str, float]]) -> list[RenderableType]:
-    """One table where it fits, else the batches and the rows apart; columns that are 0 all the way are left out."""
+    """One table where it fits, else batches and rows apart; columns without any count are left out."""
     present = [name for name in (*_BATCHES, *_ROWS, "seconds") if any(found[name] for found in done.values())]
     present = present or ["unchanged"]
     whole = _table(done, present)
@@ -101,7 +101,9 @@ def _errors(night: NightResult) -> list[RenderableType]:
         if result.error is not None and not result.reasons:
             # What is not Lakesmith's own may quote rows: its text is in the log only.
             known = isinstance(result.error, LakesmithError)
-            said = str(result.error) if known else f"{type(result.error).__name__}; the log above has the rest"
+            said = (
+                str(result.error) if known else f"{type(result.error).__name__}; the log above has the rest"
+            )
             lines.append(Text.assemble((f"{table}: ", "bold red"), said))
     return ["", *lines] if lines else []
 
@@ -117,9 +119,14 @@ def _rejected(night: NightResult, graph: TableGraph, invocation: Invocation) -> 
         return []
     lines: list[RenderableType] = ["", "not published; readers keep what was there before:"]
     for found in troubles[:_SHOWN]:
-        label = Text.assemble((f"{found.table} {found.label}", "bold red"), f" {days_text(found.days)}: {found.reason}")
+        label = Text.assemble(
+            (f"{found.table} {found.label}", "bold red"), f" {days_text(found.days)}: {found.reason}"
+        )
         lag = graph.contracts[found.table].lag_days
-        lines += [label, f"    {invocation.command(f'quality {found.table} --date {_night(found.days[0], lag)}')}"]
+        lines += [
+            label,
+            f"    {invocation.command(f'quality {found.table} --date {_night(found.days[0], lag)}')}",
+        ]
     if len(troubles) > _SHOWN:
         lines.append(f"... and {len(troubles) - _SHOWN} more such groups: --json lists every batch")
     return lines

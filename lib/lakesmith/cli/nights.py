@@ -1,4 +1,4 @@
-"""`lakesmith run` and `lakesmith backfill`: the nights of a range, as a plan that is shown and then carried out."""
+"""`lakesmith run` and `lakesmith backfill`: nights as a plan that is shown and then carried out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["backfill", "carry_out", "run"]
 
-_Force = Annotated[bool, typer.Option("--force", help="Compute fresh batches too; equal rows are not published again.")]
+_Force = Annotated[
+    bool, typer.Option("--force", help="Compute fresh batches too; equal rows are not published again.")
+]
 
 
 def run(
@@ -38,11 +40,12 @@ def run(
     as_json: AsJson = False,
     outcome: OutcomeFile = None,
 ) -> int:
-    """Run one night: every table's batch that is missing, stale or failed, in dependency order.
+    """Run one night: what is missing, stale or failed, in dependency order.
 
-    A night that is done already is left alone, without starting Spark. A table with a lag owns an earlier batch.
+    A night that is done already is left alone, without starting Spark. Of a table with a lag it owns an
+    earlier batch.
 
-    Examples:
+    For example:
 
         lakesmith run --date 2011-03-01
 
@@ -57,16 +60,20 @@ def backfill(
     first: Annotated[str, typer.Option("--from", metavar="DAY", help="The first night, YYYY-MM-DD.")],
     last: Annotated[str, typer.Option("--to", metavar="DAY", help="The last night, included.")],
     tables: Tables = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be run and why; run nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be run and why; run nothing.")
+    ] = False,
     force: _Force = False,
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
     outcome: OutcomeFile = None,
 ) -> int:
-    """Run a range of nights, each table once for all its batches; the rows are those of the nights one by one.
+    """Run a range of nights, each table once for all its batches.
 
-    Examples:
+    The rows are those that the nights one by one would give.
+
+    For example:
 
         lakesmith backfill --from 2010-12-01 --to 2011-06-30 --dry-run
 
@@ -74,7 +81,9 @@ def backfill(
     """
     with _outcome_in_any_case(outcome):
         nights = BatchRange(parse_day(first), parse_day(last))
-        return _nights(Invocation(env, project), nights, tables or [], force, as_json, outcome, dry_run=dry_run)
+        return _nights(
+            Invocation(env, project), nights, tables or [], force, as_json, outcome, dry_run=dry_run
+        )
 
 
 def _nights(
@@ -96,7 +105,11 @@ def _nights(
         if as_json:
             answer_json(plan.to_json())
         else:
-            answer(*plan_lines(plan), *waiting_lines(plan.waiting, "cannot be run"), *_nothing_to_run(context, plan))
+            answer(
+                *plan_lines(plan),
+                *waiting_lines(plan.waiting, "cannot be run"),
+                *_nothing_to_run(context, plan, tables),
+            )
         return 0
     if not as_json:
         answer(*plan_lines(plan))
@@ -111,7 +124,7 @@ def _nights(
         from lakesmith.cli.night_text import night_lines
 
         lines = night_lines(night, context.project.graph, invocation) if plan.steps or plan.waiting else []
-        answer(*lines, *_nothing_to_run(context, plan))
+        answer(*lines, *_nothing_to_run(context, plan, tables))
     return int(night.exit_code)
 
 
@@ -125,23 +138,25 @@ def carry_out(context: Context, plan: Plan) -> NightResult:
         return execute(context, plan, progress)
 
 
-def _nothing_to_run(context: Context, plan: Plan) -> list[str]:
+def _nothing_to_run(context: Context, plan: Plan, tables: Sequence[str]) -> list[str]:
     """Why there is nothing to run; empty when there is."""
     if plan.steps or plan.waiting:
         return []
     nights = f"{plan.nights.first}" if len(plan.nights) == 1 else str(plan.nights)
     if plan.untouched:
         return [f"nothing to do for {nights}: all {plan.untouched:,} batches are fresh or closed."]
-    return [f"nothing is due for {nights}: {_first_nights(context.project.graph, plan.tables)}."]
+    return [f"nothing is due for {nights}: {_first_night(context.project.graph, tables)}."]
 
 
-def _first_nights(graph: TableGraph, tables: Sequence[str]) -> str:
+def _first_night(graph: TableGraph, tables: Sequence[str]) -> str:
     first = {table: BatchRange(graph.starts[table], graph.starts[table]) for table in tables or graph.order}
     owning = {table: start.shifted(graph.contracts[table].lag_days).first for table, start in first.items()}
     table = min(owning, key=lambda name: (owning[name], name))
     lag = graph.contracts[table].lag_days
-    because = f", whose batches come {lag} days late" if lag else ""
-    return f"history starts on {graph.starts[table]}, and the first night of {table}{because} is {owning[table]}"
+    because = f", which lags {lag} days," if lag else ""
+    return (
+        f"history starts on {graph.starts[table]}, and the first night of {table}{because} is {owning[table]}"
+    )
 
 
 @contextmanager

@@ -27,7 +27,7 @@ Project = Annotated[
     typer.Option(
         "--project",
         metavar="DIR",
-        help="The folder that holds conf/ and jobs/ (default: LAKESMITH_PROJECT, else the nearest one upwards).",
+        help="The folder that holds conf/ and jobs/ (default: LAKESMITH_PROJECT, else looked for upwards).",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON on stdout, and nothing else there.")]

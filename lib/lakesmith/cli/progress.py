@@ -27,7 +27,7 @@ __all__ = ["bar", "tables_progress"]
 
 @contextmanager
 def bar(what: str, steps: int) -> Iterator[Callable[[], None]]:
-    """A bar for the body, which calls what it is given after each step; silent where stderr is no terminal."""
+    """A bar for the body, which calls what it gets after each step; silent where stderr is no terminal."""
     if not messages.is_terminal:
         yield lambda: None
         return

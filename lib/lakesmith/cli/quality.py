@@ -1,4 +1,4 @@
-"""`lakesmith quality`: what the audit found of a table's batches, from the ledger; the plain suite by Great Expectations."""
+"""`lakesmith quality`: what the audit found of batches, and the plain suite by Great Expectations."""
 
 from __future__ import annotations
 
@@ -29,24 +29,31 @@ class _With(StrEnum):
 def command(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="The table, LAYER.NAME.")],
     night: Annotated[
-        str | None, typer.Option("--date", metavar="DAY", help="The night that owns the batch (with a lag: an earlier batch).")
+        str | None,
+        typer.Option(
+            "--date", metavar="DAY", help="The night that owns the batch (with a lag: an earlier batch)."
+        ),
     ] = None,
-    last: Annotated[int, typer.Option("--last", min=1, help="Without --date: how many batches in trouble.")] = 10,
+    last: Annotated[
+        int, typer.Option("--last", min=1, help="Without --date: how many batches in trouble.")
+    ] = 10,
     by: Annotated[
-        _With | None, typer.Option("--with", help="Run the plain suite on the published batch, and write Data Docs.")
+        _With | None,
+        typer.Option("--with", help="Run the plain suite on the published batch, and write Data Docs."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Folder of the Data Docs (default: in the lake).")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder of the Data Docs (default: in the lake)."),
     ] = None,
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> int:
-    """Show what the audit found: without --date the latest batches in trouble, with it everything of one batch.
+    """Show what the audit found: the latest batches in trouble, or with --date all of one batch.
 
     Counts and rule names only, never a value of the data. No JVM but with --with.
 
-    Examples:
+    For example:
 
         lakesmith quality silver.sales_lines
 
@@ -91,7 +98,9 @@ def _batch(context: Context, contract: Contract, night: BatchRange) -> date:
     return due.first
 
 
-def _with_great_expectations(context: Context, contract: Contract, day: date, out: Path | None, *, as_json: bool) -> int:
+def _with_great_expectations(
+    context: Context, contract: Contract, day: date, out: Path | None, *, as_json: bool
+) -> int:
     standing = context.ledger.history(contract.table).standing(day)
     if standing is None or standing.version is None:
         raise InputMissing(
@@ -122,13 +131,22 @@ def _validate(context: Context, contract: Contract, day: date, folder: Path) -> 
         from lakesmith.lake.reading import read_batches
         from lakesmith.quality.native import validate_with_great_expectations
     except ModuleNotFoundError as error:
-        raise ConfigurationError(f"{error.name} is not installed. Install it: pip install 'lakesmith[quality]'") from error
+        raise ConfigurationError(
+            f"{error.name} is not installed. Install it: pip install 'lakesmith[quality]'"
+        ) from error
     days = BatchRange(day, day)
-    versions = {name: live.version for name in (contract.table, *context.project.graph.parents(contract.table))
-                if (live := context.ledger.live(name)) is not None}
+    versions = {
+        name: live.version
+        for name in (contract.table, *context.project.graph.parents(contract.table))
+        if (live := context.ledger.live(name)) is not None
+    }
     frames = {
         entry.name: read_batches(
-            context.spark, context.lake, context.project.graph.contracts[entry.table], versions.get(entry.table), days
+            context.spark,
+            context.lake,
+            context.project.graph.contracts[entry.table],
+            versions.get(entry.table),
+            days,
         )
         for entry in contract.inputs
         if entry.table is not None and entry.window.is_same_day

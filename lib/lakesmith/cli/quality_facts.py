@@ -1,4 +1,4 @@
-"""What the ledger knows of the quality of a table's batches, as values for both people and JSON. Starts no JVM."""
+"""What the ledger knows of the quality of a table's batches, as values for people and JSON. Starts no JVM."""
 
 from __future__ import annotations
 
@@ -19,9 +19,28 @@ if TYPE_CHECKING:
     from lakesmith.engine.context import Context
     from lakesmith.ledger.state import BatchState
 
-__all__ = ["BatchFacts", "RuleResult", "TroubledBatch", "TroubledBatches", "batch_facts", "troubled_batches"]
+__all__ = [
+    "BatchFacts",
+    "RuleResult",
+    "TroubledBatch",
+    "TroubledBatches",
+    "batch_facts",
+    "quarantined_rules",
+    "troubled_batches",
+]
 
-_COLUMNS = ["run_id", "table", "batch_date", "recorded_at", "rule", "severity", "success", "unexpected_count", "element_count", "result"]
+_COLUMNS = [
+    "run_id",
+    "table",
+    "batch_date",
+    "recorded_at",
+    "rule",
+    "severity",
+    "success",
+    "unexpected_count",
+    "element_count",
+    "result",
+]
 _BROKEN_RULES = "broken_rules"
 
 
@@ -51,7 +70,12 @@ class RuleResult:
         observed = (result.get("result") or {}).get("observed_value")
         raised = (result.get("exception_info") or {}).get("exception_message")
         return cls(
-            row["rule"], row["severity"], row["success"], row["unexpected_count"], row["element_count"], raised or observed
+            row["rule"],
+            row["severity"],
+            row["success"],
+            row["unexpected_count"],
+            row["element_count"],
+            raised or observed,
         )
 
     def to_json(self) -> dict[str, object]:
@@ -195,11 +219,15 @@ def batch_facts(context: Context, contract: Contract, day: date) -> BatchFacts:
     rows = context.ledger.ops.read(QualityRecord, columns=_COLUMNS, table=contract.table)
     rows = rows.filter(pc.field("batch_date") == day)
     newest = max(rows.to_pylist(), key=lambda row: row["recorded_at"], default=None)
-    results = tuple(RuleResult.of(row) for row in rows.to_pylist() if newest and row["run_id"] == newest["run_id"])
-    if newest is None or (attempt is not None and not attempt.outcome.stands and attempt.run_id != newest["run_id"]):
+    results = tuple(
+        RuleResult.of(row) for row in rows.to_pylist() if newest and row["run_id"] == newest["run_id"]
+    )
+    if newest is None or (
+        attempt is not None and not attempt.outcome.stands and attempt.run_id != newest["run_id"]
+    ):
         # The last attempt never reached its audit, and an older one's results are not its.
         newest, results = None, ()
-    quarantined, quarantine_rows = _quarantine(context, contract, day)
+    quarantined, quarantine_rows = _quarantine(context, contract, ds.field("batch_date") == day)
     return BatchFacts(
         table=contract.table,
         batch_date=day,
@@ -216,12 +244,19 @@ def batch_facts(context: Context, contract: Contract, day: date) -> BatchFacts:
     )
 
 
-def _quarantine(context: Context, contract: Contract, day: date) -> tuple[dict[str, int], int]:
+def quarantined_rules(context: Context, contract: Contract) -> dict[str, int]:
+    """Rows in quarantine by rule, over all batches of a table, most first."""
+    return _quarantine(context, contract, None)[0]
+
+
+def _quarantine(
+    context: Context, contract: Contract, matching: ds.Expression | None
+) -> tuple[dict[str, int], int]:
     """Rows in quarantine by rule, most first, and in all; no other column is read."""
     opened = context.lake.open(contract.quarantine_table)
     if opened is None:
         return {}, 0
-    rows = opened.to_pyarrow_dataset().to_table(columns=[_BROKEN_RULES], filter=ds.field("batch_date") == day)
+    rows = opened.to_pyarrow_dataset().to_table(columns=[_BROKEN_RULES], filter=matching)
     counted = Counter(rule for rules in rows[_BROKEN_RULES].to_pylist() for rule in rules or ())
     return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0]))), rows.num_rows
 

@@ -40,7 +40,10 @@ def trouble_lines(found: TroubledBatches, invocation: Invocation) -> list[Render
     lines: list[RenderableType] = [head, "", table]
     if found.total > len(found.shown):
         lines.append(f"... and {found.total - len(found.shown):,} older ones: --last {found.total}")
-    lines += ["", f"all of one batch: {invocation.command(f'quality {found.table} --date {found.shown[0].night}')}"]
+    lines += [
+        "",
+        f"all of one batch: {invocation.command(f'quality {found.table} --date {found.shown[0].night}')}",
+    ]
     return lines
 
 
@@ -48,25 +51,36 @@ def batch_lines(facts: BatchFacts, invocation: Invocation) -> list[RenderableTyp
     """One batch: its state, the last audit, where its rows went, and what readers see."""
     owned = f" (the night of {facts.night} owns it)" if facts.night != facts.batch_date else ""
     lines: list[RenderableType] = [
-        Text.assemble((f"{facts.table} {facts.batch_date}", "bold"), owned, f": {facts.state.state}", _because(facts))
+        Text.assemble(
+            (f"{facts.table} {facts.batch_date}", "bold"), owned, f": {facts.state.state}", _because(facts)
+        )
     ]
     attempt = facts.attempt
     if attempt is None:
         again = invocation.command(f"run --date {facts.night} --table {facts.table}")
         return [*lines, "it was never tried.", f"try it: {again}"]
-    lines.append(f"last attempt: {attempt.outcome}, run {attempt.run_id}, {attempt.recorded_at:%Y-%m-%d %H:%M:%S} UTC")
+    lines.append(
+        f"last attempt: {attempt.outcome}, run {attempt.run_id}, {attempt.recorded_at:%Y-%m-%d %H:%M:%S} UTC"
+    )
     if attempt.reason:
         lines.append(Text(f"  {attempt.reason}", style="red"))
     lines += _accounting(facts)
     if facts.results:
         lines += ["", f"rules, as run {facts.audited_by} found them:", _rules(facts)]
     else:
-        lines += ["", "no audit: the attempt ended before it." if attempt.reason else "no audit is on record."]
+        lines += [
+            "",
+            "no audit: the attempt ended before it." if attempt.reason else "no audit is on record.",
+        ]
     if facts.quarantine_rows:
         quarantine = grid("broken rule", "rows", right=["rows"])
         for rule, rows in facts.quarantined.items():
             quarantine.add_row(rule, f"{rows:,}")
-        lines += ["", f"quarantined, in {facts.quarantine_table}: {count(facts.quarantine_rows, 'row')}", quarantine]
+        lines += [
+            "",
+            f"quarantined, in {facts.quarantine_table}: {count(facts.quarantine_rows, 'row')}",
+            quarantine,
+        ]
     lines += ["", _visible(facts)]
     return lines
 
@@ -138,4 +152,9 @@ def native_lines(contract: Contract, day: date, answered: Mapping[str, Any]) -> 
             number(found.get("unexpected_count")),
             number(found.get("element_count")),
         )
-    return [f"{contract.table} {day}, by Great Expectations: {kept} of {count(asked, 'rule')} kept", "", table, ""]
+    return [
+        f"{contract.table} {day}, by Great Expectations: {kept} of {count(asked, 'rule')} kept",
+        "",
+        table,
+        "",
+    ]

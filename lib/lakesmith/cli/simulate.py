@@ -32,9 +32,9 @@ def command(
 ) -> None:
     """Write simulated sales files, one for each open day, in the layout of the source `online-retail`.
 
-    Example:
+    For example:
 
-        lakesmith simulate --out .lake/landing/online-retail --from 2010-12-01 --days 90 --lines-per-day 1000 --seed 7
+        lakesmith simulate --out files --from 2010-12-01 --days 90 --lines-per-day 1000 --seed 7
     """
     from lakesmith.simulate import SimulationSpec, simulate
 

@@ -1,4 +1,7 @@
-"""`lakesmith status`: the state of every batch as a heat map, then in words what is not as it should be. Starts no JVM."""
+"""`lakesmith status`: the state of every batch as a heat map, then in words what is not as it should be.
+
+Reads the ledger and the landing folders, and starts no JVM.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import typer
 
 from lakesmith.cli.options import AsJson, Env, Invocation, Project, Tables, Unit
 from lakesmith.cli.output import answer, answer_json, width
-from lakesmith.cli.wording import count, grid, group_states, number
+from lakesmith.cli.wording import grid, number
 from lakesmith.contracts.days import BatchRange, parse_day
 
 if TYPE_CHECKING:
@@ -23,15 +26,15 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_GROUPS_SHOWN = 12
-
 
 def command(
     first: Annotated[
-        str | None, typer.Option("--from", metavar="DAY", help="The first night (default: the first day of history).")
+        str | None,
+        typer.Option("--from", metavar="DAY", help="The first night (default: the first day of history)."),
     ] = None,
     last: Annotated[
-        str | None, typer.Option("--to", metavar="DAY", help="The last night (default: the newest file or batch).")
+        str | None,
+        typer.Option("--to", metavar="DAY", help="The last night (default: the newest file or batch)."),
     ] = None,
     tables: Tables = None,
     by: Annotated[Unit | None, typer.Option("--by", help="Nights in a cell (default: what fits).")] = None,
@@ -43,9 +46,7 @@ def command(
 
     Reads the ledger and the landing folder; starts no JVM.
 
-    Examples:
-
-        lakesmith status
+    For example:
 
         lakesmith status --from 2011-03-01 --to 2011-03-31 --table gold.daily_sales
     """
@@ -66,10 +67,16 @@ def command(
         starts = min(graph.starts[table] for table in tables or graph.order)
         answer(f"nothing is due for {nights}: history starts on {starts}.")
     else:
-        troubled = [s for found in states.values() for s in found.values() if s.state not in (State.FRESH, State.CLOSED)]
+        troubled = [
+            s
+            for found in states.values()
+            for s in found.values()
+            if s.state not in (State.FRESH, State.CLOSED)
+        ]
         answer(*_picture(context, nights, states, by), *_counts(states), *_troubles(troubled))
         if any(state.runnable for state in troubled):
-            answer("", f"to repair what can be: {invocation.command(f'backfill --from {nights.first} --to {nights.last}')}")
+            repair = invocation.command(f"backfill --from {nights.first} --to {nights.last}")
+            answer("", f"to repair what can be: {repair}")
 
 
 def _nights(context: Context, first: str | None, last: str | None) -> BatchRange | None:
@@ -115,29 +122,25 @@ def _counts(states: Mapping[str, Mapping[date, BatchState]]) -> list[RenderableT
 
 
 def _troubles(troubled: Sequence[BatchState]) -> list[RenderableType]:
-    if not troubled:
-        return []
-    groups = group_states(troubled)
-    table = grid("table", "state", "batches", "why", wrap=["why", "batches"])
-    for found in groups[:_GROUPS_SHOWN]:
-        table.add_row(found.table, found.label, found.when, found.reason)
-    lines: list[RenderableType] = ["", table]
-    if len(groups) > _GROUPS_SHOWN:
-        more = len(groups) - _GROUPS_SHOWN
-        lines.append(f"... and {count(more, 'more such group', 'more such groups')}: --json lists every batch")
-    return lines
+    from lakesmith.cli.plan_text import state_lines
+
+    return ["", *state_lines(troubled)] if troubled else []
 
 
 def _nothing_yet(context: Context, invocation: Invocation) -> list[str]:
     settings = context.settings
-    lines = [f"Nothing is there yet: no batch in {settings.lake_root}, and no landing file in {settings.landing_root}."]
+    lines = [
+        f"Nothing is there yet: no batch in {settings.lake_root}, no landing file in {settings.landing_root}."
+    ]
     for source in context.project.graph.sources.values():
         lines.append(
             f"  {source.name} is looked for as {settings.landing_root}/{source.name}/{source.patterns[0]}, "
             f"from {source.start} on"
         )
-    lines.append(f"Deliver files there and run a night, point LAKESMITH__LANDING_ROOT at them, or try: "
-                 f"{Invocation(None, invocation.project).command('demo')}")
+    lines.append(
+        f"Deliver files there and run a night, point LAKESMITH__LANDING_ROOT at them, or try: "
+        f"{Invocation(None, invocation.project).command('demo')}"
+    )
     return lines
 
 

@@ -1,6 +1,6 @@
 """Words for many batches: days as ranges, batches in trouble grouped by what ails them.
 
-Owns that output stays short whatever the data does: like reasons become one line, and a list ends after a number of lines.
+Owns that output stays short whatever the data does: like reasons become one entry.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 
 from lakesmith.contracts.days import merge_days
 
 if TYPE_CHECKING:
     from lakesmith.ledger.state import BatchState
 
-__all__ = ["Trouble", "count", "days_text", "group_states", "group_troubles", "grid", "number"]
+__all__ = ["Trouble", "count", "days_text", "entry", "grid", "group_states", "group_troubles", "number"]
 
 _RANGES_SHOWN = 3
-# What differs from batch to batch in a reason that is otherwise the same: days, times, digests, run ids, numbers.
+# What differs in reasons that are otherwise the same: days, times, digests, run ids, numbers.
 _VARYING = re.compile(r"\b(?:[0-9a-f]{8,}|\d{8}T\d{6}-[0-9a-f]{8}|\d[\d:.,/-]*)\b")
 
 
@@ -32,7 +33,7 @@ class Trouble:
     Args:
         label: the state or the outcome.
         days: the batches, in order.
-        reason: the first one's, in words.
+        reason: in words; the first batch's, marked as an example, where they differ.
     """
 
     table: str
@@ -44,11 +45,6 @@ class Trouble:
     def when(self) -> str:
         """The batches as ranges, and how many."""
         return days_text(self.days)
-
-    @property
-    def why(self) -> str:
-        """The reason; said to be an example where the batches' own differ."""
-        return self.reason
 
 
 def count(number_of: int, singular: str, plural: str | None = None) -> str:
@@ -65,17 +61,35 @@ def number(value: int | None) -> str:
 
 
 def days_text(days: Iterable[date]) -> str:
-    """Days as ranges, the first few of them, and how many days in all where that is not plain."""
+    """Days as ranges, and how many days where that is not plain; many ranges are said by their ends."""
     listed = sorted(set(days))
     ranges = merge_days(listed)
-    shown = ", ".join(str(found) for found in ranges[:_RANGES_SHOWN])
-    if len(ranges) > _RANGES_SHOWN:
-        shown += ", ..."
-    return shown if len(listed) == 1 else f"{shown} ({len(listed):,} batches)"
+    if len(listed) == 1:
+        return str(listed[0])
+    if len(ranges) == 1:
+        return f"{ranges[0]} ({len(listed):,} batches)"
+    if len(ranges) <= _RANGES_SHOWN:
+        return f"{', '.join(str(found) for found in ranges)} ({len(listed):,} batches)"
+    return f"{listed[0]} .. {listed[-1]} ({len(listed):,} batches, with gaps)"
+
+
+def entry(head: str | Text, tail: str, width: int) -> Text:
+    """A head and what it is about: on one line where that fits, else the tail on a line of its own.
+
+    Args:
+        width: columns of the terminal.
+    """
+    text = Text("  ").append_text(head if isinstance(head, Text) else Text(head))
+    apart = "  " if text.cell_len + len(tail) + 2 <= width else "\n      "
+    return text.append(f"{apart}{tail}") if tail else text
 
 
 def group_troubles(found: Iterable[tuple[str, str, date, str]]) -> list[Trouble]:
-    """Batches in trouble, as (table, label, day, reason), grouped; the order is that of each group's first batch."""
+    """Batches in trouble grouped by what ails them, in the order of each group's first batch.
+
+    Args:
+        found: table, label, batch and reason of each.
+    """
     groups: dict[tuple[str, str, str], list[tuple[date, str]]] = {}
     for table, label, day, reason in found:
         groups.setdefault((table, label, _VARYING.sub("#", reason)), []).append((day, reason))
@@ -85,7 +99,7 @@ def group_troubles(found: Iterable[tuple[str, str, date, str]]) -> list[Trouble]
 def _trouble(table: str, label: str, members: Sequence[tuple[date, str]]) -> Trouble:
     ordered = sorted(members)
     reasons = {reason for _, reason in ordered}
-    reason = ordered[0][1] if len(reasons) == 1 else f"{ordered[0][1]} (and so on)"
+    reason = ordered[0][1] if len(reasons) == 1 else f"e.g. {ordered[0][1]}"
     return Trouble(table, label, tuple(day for day, _ in ordered), reason)
 
 
@@ -107,8 +121,11 @@ def _state_trouble(table: str, label: str, members: Sequence[BatchState]) -> Tro
     for state in members:
         for blocker, day in state.blockers:
             blockers.setdefault(blocker, set()).add(day)
-    needs = "; ".join(f"{blocker} {days_text(missing)}" for blocker, missing in sorted(blockers.items()))
-    return Trouble(table, label, days, f"needs {needs}")
+    needs = [
+        f"{blocker} of the same days" if missing == set(days) else f"{blocker} {days_text(missing)}"
+        for blocker, missing in sorted(blockers.items())
+    ]
+    return Trouble(table, label, days, f"needs {' and '.join(needs)}")
 
 
 def grid(*headings: str, right: Iterable[str] = (), wrap: Iterable[str] = ()) -> Table:

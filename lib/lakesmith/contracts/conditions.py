@@ -1,7 +1,8 @@
 """Row conditions: which rows an expectation looks at, checked as Great Expectations 1.x writes them.
 
-A condition is an object (`{"type": "comparison", "column": {"name": ...}, "operator": "==", "parameter": ...}`,
-`nullity`, `and`, `or`, `pass_through`) or the older text with `condition_parser: spark`. Refuses what Great
+A condition is an object, for example
+`{"type": "comparison", "column": {"name": "quantity"}, "operator": ">", "parameter": 0}`, or of the types
+`nullity`, `and`, `or`, `pass_through`; or the older text with `condition_parser: spark`. Refuses what Great
 Expectations itself refuses, and columns that do not exist; the SQL of `pass_through` only Spark can read.
 """
 

@@ -1,8 +1,8 @@
 """Expectation types: what the catalogue knows of each, which columns it names, which make row rules.
 
-Owns facts about types, never about one suite file; the grammar and the messages are `lakesmith.contracts.suites`.
-Never imports Great Expectations: its types and parameters are in `expectation_catalogue.json`, made by
-`python -m lakesmith.quality.catalogue`.
+Owns facts about types, never about one suite file; the grammar and the messages are
+`lakesmith.contracts.suites`. Never imports Great Expectations: its types and parameters are in
+`expectation_catalogue.json`, made by `python -m lakesmith.quality.catalogue`.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ ROW_RULE_TYPES = frozenset(
         "expect_select_column_values_to_be_unique_within_record",
     }
 )
-"""The types that compile to a predicate on one row, so that a row that breaks them can be told from the others."""
+"""The types that compile to a predicate on one row, so that a row that breaks them can be told apart."""
 
 
 @cache
@@ -161,7 +161,7 @@ def named_columns(kwargs: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def default_rule_name(type_name: str, kwargs: Mapping[str, Any]) -> str:
-    """The name of a rule that has none of its own: `country_not_be_null`, made from the columns and the type."""
+    """The name of a rule that has none of its own, from its columns and type: `country_not_be_null`."""
     short = re.sub(r"^expect_(column_values_to_|column_pair_values_|column_value_|column_|)", "", type_name)
     columns = [column for _, column in named_columns(kwargs)]
     return re.sub(r"[^a-z0-9_]", "_", "_".join([*columns, short]).lower())
@@ -175,7 +175,7 @@ def why_no_row_rule(type_name: str, kwargs: Mapping[str, Any]) -> str | None:
             return "it cannot be decided by looking at one row alone"
         return "it judges a batch as a whole, not single rows"
     if kwargs.get("mostly", 1) != 1:
-        return "`mostly` below 1 allows some rows to break it, so no row is at fault by itself; leave `mostly` out"
+        return "`mostly` below 1 lets some rows break it, so no single row is at fault; leave `mostly` out"
     if kwargs.get("condition_parser") not in (None, "spark"):
-        return "its row_condition is in a legacy syntax; write it as a condition object or with condition_parser spark"
+        return "its row_condition is in a legacy syntax; write a condition object, or condition_parser spark"
     return None

@@ -1,7 +1,8 @@
 """Parameters of expectations: whether their values can mean anything for the columns that they name.
 
-Owns the checks of values, one small function a parameter; each returns what is wrong, with its place below `kwargs`.
-Whatever is found here would else surface in the middle of a night, as an exception of Spark or Great Expectations.
+Owns the checks of values, one small function a parameter; each returns what is wrong, with its place
+below `kwargs`. Whatever is found here would else surface in the middle of a night, as an exception of
+Spark or Great Expectations.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""Regular expressions in suites: only patterns that Java and Python read in the same way.
+r"""Regular expressions in suites: only patterns that Java and Python read in the same way.
 
-Spark matches with Java's engine, also when Great Expectations asks it to; a pandas user, a notebook or the next
-engine matches with Python's. A pattern that the two read differently is refused here, with the spelling that both
-share, so that no rule silently means something else elsewhere.
+Spark matches with Java's engine, also when Great Expectations asks it to; a pandas user, a notebook or
+the next engine matches with Python's. A pattern that the two read differently is refused here, with the
+spelling that both share, so that no rule silently means something else elsewhere.
 
-Two differences stay, for which both engines have one documented reading each: `\\d`, `\\w`, `\\s` and `\\b` know only
-ASCII in Java, and `.` and `$` treat more characters than `\\n` as line ends there. Rules mean Java's reading.
+Two differences stay, for which both engines have one documented reading each: `\d`, `\w`, `\s` and
+`\b` know only ASCII in Java, and `.` and `$` treat more characters than `\n` as line ends there. Rules
+mean Java's reading.
 """
 
 from __future__ import annotations

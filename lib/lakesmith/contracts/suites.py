@@ -1,7 +1,8 @@
 """Suites: Great Expectations' own JSON, read into frozen values and checked against the table's contract.
 
-Owns the grammar of conf/expectations/*.json and every message about it; all mistakes of a file are reported at once.
-Never imports Great Expectations; what its types take is in the catalogue (`lakesmith.contracts.expectations`).
+Owns the grammar of conf/expectations/*.json and every message about it; all mistakes of a file are
+reported at once. Never imports Great Expectations; what its types take is in the catalogue
+(`lakesmith.contracts.expectations`).
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def parse_suite(
         custom_types: expectation types from the modules that settings name, with their parameters.
 
     Returns:
-        The suite, holding the expectations without mistakes, and the problems; a suite is fit for use only when
-        there are none.
+        The suite, holding the expectations without mistakes, and the problems; a suite is fit for use
+        only when there are none.
     """
     return _SuiteParser(file, contract_columns, input_names, custom_types).suite(text)
 
@@ -218,9 +219,7 @@ class _SuiteParser:
     def rule(self, meta: dict[str, Any], default: str, place: str) -> str:
         rule = meta.get("rule", default)
         if not isinstance(rule, str) or not _RULE_NAME.fullmatch(rule):
-            self.problem(
-                place, f"expected a name of lower-case letters, digits and _ (at most 100), found {rule!r}"
-            )
+            self.problem(place, f"expected lower-case letters, digits and _ (at most 100), found {rule!r}")
             return default
         if rule.startswith(IMPLIED_RULE_PREFIX):
             self.problem(

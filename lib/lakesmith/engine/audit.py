@@ -7,8 +7,8 @@ aggregates answer), the row accounting and the quarantine limit. What a suite me
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from lakesmith.contracts.model import BATCH_DATE, Contract, Rows
 from lakesmith.errors import LakesmithError
 from lakesmith.lake.digest import digest_aggregates, digest_of
+from lakesmith.lake.reading import read_staged
 from lakesmith.lake.staging import OUTCOME, RowOutcome, Staged
 from lakesmith.lake.tables import BROKEN_RULES, quarantine_contract
 from lakesmith.ledger.location import LakeLocation
@@ -69,17 +70,20 @@ def audit(
     batches: Sequence[date],
     inputs: Mapping[str, DataFrame],
     rows_read: Mapping[date, int | None],
+    idle: Collection[date],
 ) -> dict[date, BatchAudit]:
     """Judges every batch of a run from what was staged.
 
     Args:
         inputs: the pinned inputs of the batches' own day, for rules across tables.
         rows_read: of each batch; None where a source's records are counted from what was staged.
+        idle: batches whose inputs hold nothing, as on a closed day. Empty ones of them are not judged: a suite speaks of rows,
+            and "at least one" is asked of the table that lands.
 
     Raises:
         LakesmithError: the scan and the files' statistics disagree on how many rows there are.
     """
-    frame = spark.read.format("delta").load(f"{lake.path(contract.table)}/{staged.folder}")
+    frame = read_staged(spark, lake, contract, staged)
     published = frame.where(F.col(OUTCOME) == str(RowOutcome.PUBLISHED)).select(
         *[c.name for c in contract.columns], BATCH_DATE
     )
@@ -98,15 +102,24 @@ def audit(
                 f"{contract.table} {day}: the scan found {rows} rows, the staged files' statistics say {counted.get(day, 0)}. "
                 f"Something changed the files under {staged.folder}; nothing was published. Run again."
             )
-        read = rows_read[day] if rows_read[day] is not None else records.get(day, 0)
-        drops = reasons.get((day, RowOutcome.DROPPED), {})
         accounting = Accounting(
-            read=read or 0, published=rows, quarantined=quarantined.get(day, 0), dropped=drops
+            read=0,
+            published=rows,
+            quarantined=quarantined.get(day, 0),
+            dropped=reasons.get((day, RowOutcome.DROPPED), {}),
         )
-        refusals = [] if verdict.passed else [result.summary() for result in verdict.failures]
-        if contract.rows is Rows.PRESERVING:
-            refusals = [*accounting.discrepancies(), *refusals]
-        refusals = [*refusals, *accounting.over_limit(contract.quarantine_limit)]
+        counted_read = rows_read[day]
+        if contract.rows is not Rows.PRESERVING:
+            # Nothing ties what was read to what came out; the limit is a share of the latter.
+            counted_read = accounting.accounted
+        accounting = replace(accounting, read=records.get(day, 0) if counted_read is None else counted_read)
+        results = () if day in idle and not accounting.accounted else verdict.results
+        judged = replace(verdict, results=results)
+        refusals = [
+            *accounting.discrepancies(),
+            *(result.summary() for result in judged.failures),
+            *accounting.over_limit(contract.quarantine_limit),
+        ]
         audits[day] = BatchAudit(
             batch_date=day,
             rows=rows,
@@ -114,9 +127,9 @@ def audit(
             accounting=accounting,
             broken=reasons.get((day, RowOutcome.QUARANTINED), {}),
             quarantine_digest=quarantine_digests.get(day, EMPTY_DIGEST),
-            results=verdict.results,
+            results=judged.results,
             refusals=tuple(refusals),
-            warnings=tuple(result.summary() for result in verdict.warnings),
+            warnings=tuple(result.summary() for result in judged.warnings),
         )
     return audits
 

@@ -6,7 +6,7 @@ the pinned version.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -32,7 +32,7 @@ class PinnedTable:
 
     Args:
         version: None when the table was never made.
-        days: all days that any batch of the run may read; None when there are none.
+        windows: the days that each batch of the run may read; None where there are none.
         reads: what each batch of the run reads.
     """
 
@@ -40,8 +40,13 @@ class PinnedTable:
     contract: Contract
     version: int | None
     live: LiveTable | None
-    days: BatchRange | None
+    windows: Mapping[date, BatchRange | None]
     reads: Mapping[date, InputRead]
+
+    @property
+    def days(self) -> BatchRange | None:
+        """All days that any batch of the run may read; None when there are none."""
+        return _hull(self.windows.values())
 
     def rows(self, day: date) -> int:
         """Rows of one batch of the input, from the statistics of its files."""
@@ -81,6 +86,12 @@ class PinnedInputs:
         size = sum(f.size for s in self.sources for f in s.manifests[day].files)
         read = [t.rows(day) for t in self.tables if t.input.window.is_same_day]
         return max([size // _BYTES_A_RECORD, *read])
+
+    def holds_nothing_for(self, day: date) -> bool:
+        """True when all that the batch may read is empty, as on a day on which everything is closed."""
+        if any(s.manifests[day].files for s in self.sources):
+            return False
+        return not any(t.rows(d) for t in self.tables for d in t.windows[day] or ())
 
     def check_unchanged(self, context: Context) -> None:
         """Looks whether the batches that were read are still the ones published.
@@ -123,8 +134,7 @@ def _pin_table(context: Context, entry: Input, states: Sequence[BatchState]) -> 
     history, live = context.ledger.history(entry.target), context.ledger.live(entry.target)
     start = graph.starts[entry.target]
     windows = {state.batch_date: entry.window.reads(state.batch_date, start) for state in states}
-    reached = [window for window in windows.values() if window is not None]
-    days = BatchRange(min(w.first for w in reached), max(w.last for w in reached)) if reached else None
+    days = _hull(windows.values())
     digests: dict[date, str] = {}
     for day in days or ():
         standing = history.standing(day)
@@ -146,7 +156,7 @@ def _pin_table(context: Context, entry: Input, states: Sequence[BatchState]) -> 
         contract=graph.contracts[entry.target],
         version=version,
         live=live,
-        days=days,
+        windows=windows,
         reads={
             state.batch_date: InputRead(
                 name=entry.name,
@@ -160,6 +170,11 @@ def _pin_table(context: Context, entry: Input, states: Sequence[BatchState]) -> 
             for state in states
         },
     )
+
+
+def _hull(windows: Iterable[BatchRange | None]) -> BatchRange | None:
+    reached = [window for window in windows if window is not None]
+    return BatchRange(min(w.first for w in reached), max(w.last for w in reached)) if reached else None
 
 
 def _closed_days(

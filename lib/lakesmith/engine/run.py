@@ -202,6 +202,7 @@ class _Run:
             self.batches,
             same_day,
             {day: pinned.rows_read(day) for day in self.batches},
+            idle={day for day in self.batches if pinned.holds_nothing_for(day)},
         )
         self._record_quality(audits)
         result.warnings.update({day: found.warnings for day, found in audits.items() if found.warnings})

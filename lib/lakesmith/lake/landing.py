@@ -91,10 +91,11 @@ def read_source(
 def inspect_headers(
     source: Source, landing_root: str | Path, manifests: Sequence[Manifest]
 ) -> list[FileColumns]:
-    """Look at the starts of the pinned files, before anything runs: their columns, and what is wrong with them.
+    """Look at the starts of the pinned files, before anything runs: columns, and what is wrong.
 
-    One batch of a range that is rejected here need not keep the others waiting. What only shows further into a file
-    (gzip that is truncated, a Parquet page that is damaged, a column that no JSON line has) is raised while it is read.
+    One batch of a range that is rejected here need not keep the others waiting. What only shows further into
+    a file (gzip that is truncated, a Parquet page that is damaged, a column that no JSON line has) is raised
+    while it is read.
 
     Raises:
         LandingEscape: a link leads out of the landing root.

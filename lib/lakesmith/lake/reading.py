@@ -11,12 +11,14 @@ from pyspark.sql import functions as F
 
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.model import BATCH_DATE, Contract
+from lakesmith.lake.staging import OUTCOME, Staged
+from lakesmith.lake.tables import BROKEN_RULES
 from lakesmith.ledger.location import LakeLocation
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-__all__ = ["read_batches", "schema_ddl"]
+__all__ = ["read_batches", "read_staged", "schema_ddl"]
 
 
 def schema_ddl(contract: Contract) -> str:
@@ -44,3 +46,18 @@ def read_batches(
     ]
     wanted = F.col(BATCH_DATE).between(F.lit(days.first), F.lit(days.last))
     return frame.where(wanted).select(*columns, BATCH_DATE)
+
+
+def read_staged(spark: SparkSession, lake: LakeLocation, contract: Contract, staged: Staged) -> DataFrame:
+    """What a run staged: the contract's columns, `broken_rules`, `batch_date` and `_outcome`.
+
+    Just the files that the staged log names are read, and as plain Parquet: the run has read that log already, and a file that a failed
+    task left beside them is not in it.
+    """
+    columns = [f"`{c.name}` {c.type}" for c in contract.columns]
+    ddl = ", ".join([*columns, f"{BROKEN_RULES} array<string>", f"{BATCH_DATE} date", f"{OUTCOME} string"])
+    if not staged.files:
+        return spark.createDataFrame([], ddl)
+    table = lake.path(contract.table)
+    paths = [f"{table}/{file.location}" for file in staged.files]
+    return spark.read.schema(ddl).option("basePath", f"{table}/{staged.folder}").parquet(*paths)

@@ -63,8 +63,10 @@ def _batches(
         case SourceFormat.JSONL:
             yield from jsonl_batches(_blocks(stream, source), source, name)
         case SourceFormat.PARQUET:
-            stream.verify()
-            yield from parquet_batches(raw, source, name)
+            try:
+                yield from parquet_batches(raw, source, name)
+            finally:
+                raw.seek(0)  # its reader jumps to and fro, so that the hash is taken afterwards
 
 
 def file_layout(raw: BufferedReader, source: Source, file: LandingFile) -> Layout | None:

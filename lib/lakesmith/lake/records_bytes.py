@@ -101,7 +101,7 @@ def _decompressed(stream: PinnedStream) -> Iterator[bytes]:
     if first[:2] == _GZIP_MAGIC:
         yield from _gunzip(first, stream)
     elif stream.name.endswith(".gz"):
-        what = "is empty" if not first else "is no gzip file"
+        what = "it is no gzip file" if first else "it is empty"
         raise FileBroken(stream.name, f"{what}, though its name says so. Deliver it again.")
     else:
         while first:

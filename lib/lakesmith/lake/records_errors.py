@@ -36,7 +36,6 @@ class FileRejected(DataRejected):
 
     def __init__(self, file: str, reason: str) -> None:
         self.file = file
-        self.reason = reason
         super().__init__(f"{file}: {reason}")
 
 

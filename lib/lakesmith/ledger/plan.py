@@ -101,7 +101,8 @@ def make_plan(
         cascade = _cascade(graph, table, will_run)
         reasons: dict[date, str] = {}
         for day, state in sorted(states[table].items()):
-            reason = _reason(state, cascade.get(day), will_run, reasons, force=force)
+            because = cascade.get(day) or _own_cascade(graph, table, day, reasons)
+            reason = _reason(state, because, will_run, reasons, force=force)
             if reason:
                 reasons[day] = reason
             elif state.state in (State.FRESH, State.CLOSED):
@@ -121,6 +122,16 @@ def _cascade(graph: TableGraph, table: str, will_run: Mapping[str, Mapping[date,
             for batch in entry.window.read_by(day):
                 reached.setdefault(batch, f"{entry.target} {day} will be run")
     return reached
+
+
+def _own_cascade(graph: TableGraph, table: str, day: date, own: Mapping[date, str]) -> str | None:
+    """For a table that reads itself: the earlier batch of its own that will be run."""
+    for entry in graph.contracts[table].inputs:
+        window = entry.window.reads(day, graph.starts[table]) if entry.table == table else None
+        earlier = next((d for d in window if d in own), None) if window is not None else None
+        if earlier is not None:
+            return f"{table} {earlier} will be run"
+    return None
 
 
 def _reason(

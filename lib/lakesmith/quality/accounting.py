@@ -1,7 +1,7 @@
 """Row accounting: every row that was read is published, quarantined or dropped, each with its reason.
 
-Owns the sum and the quarantine limit, and how they read in a message: counts and names only, of bounded length.
-Pure; who counts and who acts on the reasons is the engine.
+Owns the sum and the quarantine limit, and how they read in a message: counts and names only, of bounded
+length. Pure; who counts and who acts on the reasons is the engine.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Accounting:
         return [f"{rows} {verb} {what}: read {self.read:,}, but {self._split()}."]
 
     def over_limit(self, limit: QuarantineLimit) -> list[str]:
-        """Why too many rows are in quarantine, as reasons to refuse the batch; empty when they are few enough."""
+        """Why too many rows are in quarantine, as reasons to refuse the batch; empty when few enough."""
         if not limit.exceeded_by(self.quarantined, self.read):
             return []
         share = f" ({self.quarantined / self.read:.2%})" if self.read else ""

@@ -1,7 +1,8 @@
 """The catalogue of Great Expectations' own expectation types, read from the installed library.
 
-Owns the making of `lakesmith/contracts/expectation_catalogue.json`, which contracts are checked against without the
-five seconds that importing Great Expectations takes. After an upgrade of Great Expectations write it anew:
+Owns the making of `lakesmith/contracts/expectation_catalogue.json`, which contracts are checked against
+without the five seconds that importing Great Expectations takes. After an upgrade of Great Expectations
+write it anew:
 
     python -m lakesmith.quality.catalogue
 """
@@ -15,8 +16,8 @@ from typing import Any
 
 __all__ = ["NOT_PARAMETERS", "installed_catalogue", "main", "render"]
 
-# What every expectation has and no suite of ours sets in `kwargs`: it stands beside kwargs in the JSON, or it would
-# let values of the data into results, or it belongs to a Great Expectations server.
+# What every expectation has and no suite of ours sets in `kwargs`: it stands beside kwargs in the JSON,
+# or it would let values of the data into results, or it belongs to a Great Expectations server.
 NOT_PARAMETERS = frozenset(
     {
         "batch_id",

@@ -1,7 +1,7 @@
 """Custom expectations: the modules that settings name, and the expectation types that they bring.
 
-Owns importing them and reading their parameters, so that suites can be checked against them. Importing them imports
-Great Expectations, which takes seconds; callers do it only where settings name a module.
+Owns importing them and reading their parameters, so that suites can be checked against them. Importing
+them imports Great Expectations, which takes seconds; callers do it only where settings name a module.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def load_expectation_modules(names: Iterable[str]) -> Mapping[str, frozenset[str
         names: importable modules, as in settings.
 
     Raises:
-        BadExpectationModule: a module cannot be imported, holds no expectation, or holds one that cannot be used.
+        BadExpectationModule: a module cannot be imported, holds no expectation, or holds one that cannot
+            be used.
     """
     types: dict[str, frozenset[str]] = {}
     for name in names:

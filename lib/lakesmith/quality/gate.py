@@ -1,8 +1,9 @@
 """The gate: judges the staged batches of one table, all at once.
 
 Owns the plan (which expectation is answered how) and the verdict of each batch. One grouped pass answers what
-aggregates can, together with whatever the engine adds to it (digests); one more action answers what needs groupings
-and inputs; only what is left goes to Great Expectations, batch by batch. Publishes and records nothing.
+aggregates can, together with whatever the engine adds to it (digests); one more action answers what
+needs groupings and inputs; only what is left goes to Great Expectations, batch by batch. Publishes and
+records nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from lakesmith.contracts.model import BATCH_DATE, Contract, Expectation, Severit
 from lakesmith.contracts.suites import IMPLIED_RULE_PREFIX
 from lakesmith.contracts.types import ColumnType, PrimitiveType
 from lakesmith.errors import ConfigurationError, LakesmithError
-from lakesmith.quality.grouped import REPEATED, CONSIDERED, GroupedQuestion, Grouping, grouped_question
+from lakesmith.quality.grouped import GroupedQuestion, Grouping, grouped_question
 from lakesmith.quality.masking import is_masked
 from lakesmith.quality.questions import Aggregates, Question, question
 from lakesmith.quality.results import Outcome, Result
@@ -40,8 +41,8 @@ class GateFailed(LakesmithError):
         self.table = table
         self.condition = condition
         super().__init__(
-            f"{table}: the suite could not be computed ({condition}). The batch was not judged and not published; "
-            f"look at the row conditions and SQL of the suite, and at Spark's log on the driver."
+            f"{table}: the suite could not be computed ({condition}); nothing was judged or published. "
+            f"Look at the row conditions and the SQL of the suite: lakesmith quality {table}"
         )
 
 
@@ -80,8 +81,10 @@ def suite_columns(contract: Contract) -> dict[str, ColumnType]:
 
 
 def implied_expectations(contract: Contract) -> tuple[Expectation, ...]:
-    """What the contract itself demands of every batch, unless its suite says the same: no null in a column that is
-    not nullable, no key twice."""
+    """What the contract itself demands of every batch: no null where none may be, no key twice.
+
+    What the suite says too, as strictly, is left out.
+    """
     implied = [
         Expectation(
             "expect_column_values_to_not_be_null",
@@ -224,32 +227,22 @@ class Gate:
     def _grouped_counts(
         self, rows: DataFrame, batches: Sequence[date], inputs: Mapping[str, DataFrame]
     ) -> dict[tuple[str, date], Mapping[str, int]]:
-        """The counts of every grouping and comparison, by rule and batch: one action, and a second one only for keys
-        that really repeat."""
+        """The counts of every grouping and comparison, by rule and batch: one action for all of them."""
         members: dict[Grouping, dict[str, Sequence[Any]]] = {}
-        exact: set[Grouping] = set()
         for asked in self._grouped.values():
             members.setdefault(asked.grouping, {}).update(asked.members)
-            if not asked.needs <= {CONSIDERED, REPEATED}:
-                exact.add(asked.grouping)
-        frames = {
-            grouping: grouping.counts(rows, sets, hashed=grouping not in exact)
-            for grouping, sets in members.items()
+        frames: dict[Any, DataFrame] = {
+            grouping: grouping.counts(rows, sets) for grouping, sets in members.items()
         }
-        compared = {rule: self._compare(rows, batches, inputs, e) for rule, e in self._totals.items()}
-        found = _collect({**frames, **compared})
-        repeated = {
-            g for (g, _), counts in found.items() if g in members and g not in exact and counts[REPEATED]
-        }
-        found |= _collect({g: g.counts(rows, members[g]) for g in repeated})
-        by_rule = {rule: asked.grouping for rule, asked in self._grouped.items()} | {
-            rule: rule for rule in compared
-        }
+        frames |= {rule: self._compare(rows, batches, inputs, e) for rule, e in self._totals.items()}
+        found = _collect(frames)
+        sources: dict[str, Any] = {rule: asked.grouping for rule, asked in self._grouped.items()}
+        sources |= {rule: rule for rule in self._totals}
         return {
-            (rule, day): counts
-            for rule, source in by_rule.items()
-            for (key, day), counts in found.items()
-            if key == source
+            (rule, day): found[source, day]
+            for rule, source in sources.items()
+            for day in batches
+            if (source, day) in found
         }
 
     def _compare(
@@ -262,8 +255,8 @@ class Gate:
         name = expectation.kwargs["input"]
         if name not in inputs:
             raise ConfigurationError(
-                f"{self.contract.table}: the rule {expectation.rule!r} compares with the input {name!r}, which was "
-                f"not read. Inputs at hand: {', '.join(sorted(inputs)) or 'none'}."
+                f"{self.contract.table}: the rule {expectation.rule!r} compares with the input "
+                f"{name!r}, which was not read. Inputs at hand: {', '.join(sorted(inputs)) or 'none'}."
             )
         source = inputs[name].where(F.col(BATCH_DATE).isin(list(batches)))
         return compare_group_totals(rows, source, expectation.kwargs)

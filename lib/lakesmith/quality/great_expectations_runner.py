@@ -1,8 +1,8 @@
 """Great Expectations itself, for what the gate does not answer on its own.
 
-Owns the one place where Great Expectations is set up and asked: an ephemeral context that writes no file, sends
-nothing, shows no progress bars and persists no DataFrame. Importing it takes seconds, so it happens in here, when a
-suite needs it. Answers are reduced to counts before anybody sees them.
+Owns the one place where Great Expectations is set up and asked: an ephemeral context that writes no
+file, sends nothing, shows no progress bars and persists no DataFrame. Importing it takes seconds, so it
+happens in here, when a suite needs it. Answers are reduced to counts before anybody sees them.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ def expectation_json(expectation: Expectation) -> dict[str, Any]:
 def outcome_of(expectation: Expectation, native: Mapping[str, Any]) -> Outcome:
     """The outcome that a native result holds, reduced to counts and plain numbers.
 
-    A list of values never comes through; an observed value does where it is a number, the quantiles that were asked
-    for, or, for the types that look at the table's structure, names of columns and types.
+    A list of values never comes through; an observed value does where it is a number, the quantiles that
+    were asked for, or, for the types that look at the table's structure, names of columns and types.
     """
     if raised := _raised(native.get("exception_info") or {}):
         return Outcome(success=False, error=raised)
@@ -144,7 +144,7 @@ def _raised(info: Mapping[str, Any]) -> str | None:
 
 
 def _condition_name(message: str) -> str:
-    """Spark's error condition (`CAST_INVALID_INPUT`) from a message; else just that there was an exception."""
+    """Spark's error condition (`CAST_INVALID_INPUT`) from a message; else only that it was an exception."""
     found = re.search(r"\[([A-Z][A-Z0-9_]+(?:\.[A-Z0-9_]+)*)\]", message)
     return found.group(1) if found else "exception"
 

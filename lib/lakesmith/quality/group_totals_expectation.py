@@ -1,7 +1,8 @@
 """`expect_group_totals_to_equal_input` as an expectation of Great Expectations.
 
-Owns the class and its metric, so that a suite which names the rule loads and runs in Great Expectations as it is. It
-runs the same comparison as the gate. Import it only where Great Expectations is wanted: it takes seconds.
+Owns the class and its metric, so that a suite which names the rule loads and runs in Great Expectations
+as it is. It runs the same comparison as the gate. Import it only where Great Expectations is wanted: it
+takes seconds.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from contextvars import ContextVar
 from typing import Any, ClassVar
 
 from great_expectations.core.metric_domain_types import MetricDomainTypes
-from great_expectations.execution_engine import ExecutionEngine, SparkDFExecutionEngine
+from great_expectations.execution_engine.execution_engine import ExecutionEngine
+from great_expectations.execution_engine.sparkdf_execution_engine import SparkDFExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
@@ -22,7 +24,7 @@ from lakesmith.quality.totals import compare_group_totals, group_totals_outcome
 
 __all__ = ["ExpectGroupTotalsToEqualInput", "provided_inputs"]
 
-_INPUTS: ContextVar[Mapping[str, DataFrame]] = ContextVar("lakesmith_inputs", default={})
+_INPUTS: ContextVar[Mapping[str, DataFrame] | None] = ContextVar("lakesmith_inputs", default=None)
 _METRIC = "table.group_totals_against_input"
 
 
@@ -44,7 +46,7 @@ class GroupTotalsAgainstInput(TableMetricProvider):
 
     @metric_value(engine=SparkDFExecutionEngine)
     def _spark(
-        cls,  # noqa: N805 - Great Expectations passes the class
+        cls,
         execution_engine: SparkDFExecutionEngine,
         metric_domain_kwargs: dict[str, Any],
         metric_value_kwargs: dict[str, Any],
@@ -54,7 +56,7 @@ class GroupTotalsAgainstInput(TableMetricProvider):
         rows, _, _ = execution_engine.get_compute_domain(
             metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE
         )
-        inputs, name = _INPUTS.get(), metric_value_kwargs["input"]
+        inputs, name = _INPUTS.get() or {}, metric_value_kwargs["input"]
         if name not in inputs:
             raise KeyError(f"the input {name} is not at hand")
         compared = compare_group_totals(rows, inputs[name], metric_value_kwargs).collect()
@@ -86,7 +88,7 @@ class ExpectGroupTotalsToEqualInput(BatchExpectation):
         self,
         metrics: dict[str, Any],
         runtime_configuration: dict[str, Any] | None = None,
-        execution_engine: ExecutionEngine | None = None,
+        execution_engine: ExecutionEngine[Any] | None = None,
     ) -> dict[str, Any]:
         outcome = group_totals_outcome(metrics[_METRIC])
         counts = {"element_count": outcome.element_count, "unexpected_count": outcome.unexpected_count}

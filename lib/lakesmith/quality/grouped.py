@@ -1,8 +1,8 @@
 """Grouped checks: what one grouping by the values of columns answers, for all batches at once.
 
-Owns uniqueness and distinct values. Each set of columns is grouped once by (batch, values) and its groups are counted
-by batch: no countDistinct inside a wider aggregate, no window over whole rows. Builds DataFrames only, one for each
-set of columns; `lakesmith.quality.gate` runs them all as one Spark action.
+Owns uniqueness and distinct values. Each set of columns is grouped once by (batch, values) and its
+groups are counted by batch: no countDistinct inside a wider aggregate, no window over whole rows. Builds
+DataFrames only, one for each set of columns; `lakesmith.quality.gate` runs them all as one Spark action.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from lakesmith.quality.predicates import condition_sql
 from lakesmith.quality.questions import Aggregates, Answers, between, map_outcome
 from lakesmith.quality.results import Outcome
 
-__all__ = ["CONSIDERED", "DISTINCT", "REPEATED", "GroupedQuestion", "Grouping", "grouped_question"]
+__all__ = [
+    "CONSIDERED",
+    "DISTINCT",
+    "GROUPED_TYPES",
+    "REPEATED",
+    "GroupedQuestion",
+    "Grouping",
+    "grouped_question",
+]
 
 CONSIDERED, DISTINCT, REPEATED = "considered", "distinct", "repeated"
 """Rows that were grouped; groups; rows in groups of two rows or more."""
@@ -44,24 +52,19 @@ class Grouping:
     condition: str | None
     ignore_if: str
 
-    def counts(
-        self, staged: DataFrame, members: Mapping[str, Sequence[Any]], *, hashed: bool = False
-    ) -> DataFrame:
+    def counts(self, staged: DataFrame, members: Mapping[str, Sequence[Any]]) -> DataFrame:
         """One row a batch: `batch_date` and a map of counts by name.
 
         Args:
-            members: sets of values of the first column; the distinct values inside of each are counted by its name.
-            hashed: group by 64 bits of hash instead of the values. Equal values have equal hashes, so that
-                REPEATED is 0 only where it truly is; any other count of REPEATED or DISTINCT is a bound, no answer.
+            staged: rows with `batch_date`.
+            members: sets of values of the first column; the distinct values inside of each are counted
+                by its name.
         """
         rows = staged if self.condition is None else staged.where(self.condition)
-        missing = [F.col(name).isNull() for name in self.columns]
         if self.ignore_if != "never":
+            missing = [F.col(name).isNull() for name in self.columns]
             rows = rows.where(~reduce(or_ if self.ignore_if == "any" else and_, missing))
-        keys = [F.col(name) for name in self.columns]
-        if hashed:
-            keys = [F.xxhash64(*keys, *missing).alias("__hash")]
-        groups = rows.groupBy(BATCH_DATE, *keys).agg(F.count(F.lit(1)).alias(_ROWS))
+        groups = rows.groupBy(BATCH_DATE, *self._apart_from_batch()).agg(F.count(F.lit(1)).alias(_ROWS))
         measured: dict[str, Column] = {
             CONSIDERED: F.sum(_ROWS),
             DISTINCT: F.count(F.lit(1)),
@@ -72,19 +75,20 @@ class Grouping:
         pairs = [part for name, column in measured.items() for part in (F.lit(name), column)]
         return groups.groupBy(BATCH_DATE).agg(F.create_map(*pairs).alias("counts"))
 
+    def _apart_from_batch(self) -> list[str]:
+        return [name for name in self.columns if name != BATCH_DATE]
+
 
 @dataclass(frozen=True)
 class GroupedQuestion:
     """One expectation, answered from the counts of a grouping and the aggregates of the grouped pass.
 
     Args:
-        needs: the counts that it reads; REPEATED alone can often be had from hashes.
         members: the set of values that it asks for, by the name of its count.
     """
 
     expectation: Expectation
     grouping: Grouping
-    needs: frozenset[str]
     members: Mapping[str, Sequence[Any]]
     answer: Callable[[Answers, Counts], Outcome]
 
@@ -102,11 +106,10 @@ def grouped_question(expectation: Expectation, aggregates: Aggregates) -> Groupe
         grouping = Grouping(tuple(kwargs["column_list"]), sql, rule.split("_")[0])
     else:
         grouping = Grouping((kwargs["column"],), sql, "any")
-    needs, build = _GROUPED[expectation.type]
     values = kwargs.get("value_set", [])
     members = {f"inside {values!r}": values} if "value_set" in kwargs else {}
-    answer = build(kwargs, rows, next(iter(members), ""))
-    return GroupedQuestion(expectation, grouping, frozenset(needs), members, answer)
+    answer = _GROUPED[expectation.type](kwargs, rows, next(iter(members), ""))
+    return GroupedQuestion(expectation, grouping, members, answer)
 
 
 Answer = Callable[[Answers, Counts], Outcome]
@@ -152,12 +155,14 @@ def _set_of(*, outside: bool, complete: bool) -> Build:
     return lambda kwargs, rows, inside: _set(kwargs, rows, inside, outside=outside, complete=complete)
 
 
-_GROUPED: Mapping[str, tuple[set[str], Build]] = {
-    "expect_column_distinct_values_to_be_in_set": ({DISTINCT}, _set_of(outside=True, complete=False)),
-    "expect_column_distinct_values_to_contain_set": ({DISTINCT}, _set_of(outside=False, complete=True)),
-    "expect_column_distinct_values_to_equal_set": ({DISTINCT}, _set_of(outside=True, complete=True)),
-    "expect_column_proportion_of_unique_values_to_be_between": ({DISTINCT, CONSIDERED}, _distinct_share),
-    "expect_column_unique_value_count_to_be_between": ({DISTINCT}, _distinct_count),
-    "expect_column_values_to_be_unique": ({CONSIDERED, REPEATED}, _unique),
-    "expect_compound_columns_to_be_unique": ({CONSIDERED, REPEATED}, _unique),
+_GROUPED: Mapping[str, Build] = {
+    "expect_column_distinct_values_to_be_in_set": _set_of(outside=True, complete=False),
+    "expect_column_distinct_values_to_contain_set": _set_of(outside=False, complete=True),
+    "expect_column_distinct_values_to_equal_set": _set_of(outside=True, complete=True),
+    "expect_column_proportion_of_unique_values_to_be_between": _distinct_share,
+    "expect_column_unique_value_count_to_be_between": _distinct_count,
+    "expect_column_values_to_be_unique": _unique,
+    "expect_compound_columns_to_be_unique": _unique,
 }
+GROUPED_TYPES = frozenset(_GROUPED)
+"""The types that a grouping answers."""

@@ -28,7 +28,7 @@ COUNTING_TYPES = {
     "expect_table_row_count_to_equal",
     "unexpected_rows_expectation",
 }
-"""Their observed value counts rows or names columns and types; it holds no value of a row, whatever the column."""
+"""Their observed value counts rows or names columns and types, whatever the column; it is no value of a row."""
 
 
 def is_masked(expectation: Expectation, contract: Contract) -> bool:

@@ -1,8 +1,8 @@
-"""The plain suite in Great Expectations: what `lakesmith quality TABLE --date D --with great-expectations` shows.
+"""The plain suite in Great Expectations: what `lakesmith quality ... --with great-expectations` shows.
 
-Owns running a whole suite, as its JSON says, on one published batch, and the Data Docs of the answer. Everything is
-answered by Great Expectations itself, Lakesmith's group totals included, so that it can be held against the gate.
-Answers and pages hold counts; values of rows never get that far.
+Owns running a whole suite, as its JSON says, on one published batch, and the Data Docs of the answer.
+Everything is answered by Great Expectations itself, Lakesmith's group totals included, so that it can be
+held against the gate. Answers and pages hold counts; values of rows never get that far.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _write_data_docs(
         name=contract.suite.name, expectations=[expectation_json(e) for e in contract.suite.expectations]
     )
     context.suites.add(suite)
-    run = RunIdentifier(run_name=f"{contract.table} {batch_date}", run_time=datetime.now(UTC))
+    run = RunIdentifier(run_name=batch_date.isoformat(), run_time=datetime.now(UTC))
     results = [
         ExpectationValidationResult(
             success=native["success"],
@@ -145,7 +145,7 @@ def _write_data_docs(
 
 
 def _drawable(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A result that the pages can show: they take it that whoever counts the unexpected also has their share."""
+    """A result that the pages can show: they expect a share wherever the unexpected are counted."""
     if "unexpected_count" not in result or "unexpected_percent" in result:
         return dict(result)
     counted = {key: count for key, count in result.items() if key.endswith("_count")}

@@ -1,9 +1,10 @@
-"""Predicates: expectations about single rows as Spark columns, with Great Expectations' own semantics on Spark.
+"""Predicates: expectations about single rows as Spark columns.
 
-Owns what "a row breaks a rule" means. For each type that compiles, the predicate is the very expression that Great
-Expectations 1.x evaluates on Spark (nulls skipped, NaN above every number, bounds as doubles, Java's regular
-expressions, a null answer counts as kept), so that the gate, the quarantine and Great Expectations cannot disagree;
-tests/lib/quality/test_parity.py proves it. Refuses nothing at run time: suites were checked when they were read.
+Owns what "a row breaks a rule" means. For each type that compiles, the predicate is the very expression
+that Great Expectations 1.x evaluates on Spark (nulls skipped, NaN above every number, bounds as doubles,
+Java's regular expressions, a null answer counts as kept), so that the gate, the quarantine and Great
+Expectations cannot disagree; tests/lib/quality/test_parity.py proves it. Refuses nothing at run time:
+suites were checked when they were read.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class RowCheck:
 
     Args:
         within: the rows that its row condition selects; None selects all.
-        ignored: rows that are not considered, among those: a null value, or by `ignore_row_if`; None ignores none.
+        ignored: rows that are not considered, among those: a null value, or by `ignore_row_if`; None
+            ignores none.
         unexpected: true for a considered row that breaks the expectation; null counts as kept.
         counts_ignored: its results say how many rows were ignored (Great Expectations' `missing_count`).
     """

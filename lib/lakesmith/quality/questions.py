@@ -1,7 +1,8 @@
 """Questions: expectations that one grouped pass of aggregates can answer, and how the answers are judged.
 
-Owns which types the aggregates answer and the arithmetic of the verdict (`mostly`, bounds, empty batches), in Great
-Expectations' own way on Spark. Builds columns only; who runs them is `lakesmith.quality.gate`.
+Owns which types the aggregates answer and the arithmetic of the verdict (`mostly`, bounds, empty
+batches), in Great Expectations' own way on Spark. Builds columns only; who runs them is
+`lakesmith.quality.gate`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,16 @@ from lakesmith.contracts.types import ColumnType, PrimitiveType
 from lakesmith.quality.predicates import RowCheck, bound, compiles, condition_sql, row_check, row_condition
 from lakesmith.quality.results import Outcome, jsonable
 
-__all__ = ["Aggregates", "Question", "between", "map_outcome", "question"]
+__all__ = [
+    "AGGREGATE_TYPES",
+    "STRUCTURE_TYPES",
+    "Aggregates",
+    "Answers",
+    "Question",
+    "between",
+    "map_outcome",
+    "question",
+]
 
 Answers = Mapping[str, Any]
 """The values of the aggregates for one batch, by name; of an empty batch, what aggregates of no rows give."""
@@ -156,7 +166,7 @@ def between(value: Any, kwargs: Mapping[str, Any]) -> Outcome:
 
 
 def _comparable(observed: Any, bounds: list[Any]) -> Any:
-    """A day or a time is compared as the bounds are written: as a time where one has a time, else as a day."""
+    """Days and times compare as the bounds are written: as times where one has a time, else as days."""
     if not isinstance(observed, str):
         return observed
     if any(isinstance(b, datetime) for b in bounds):
@@ -236,6 +246,8 @@ _AGGREGATES: Mapping[str, Build] = {
     "expect_table_row_count_to_be_between": _row_count_between,
     "expect_table_row_count_to_equal": _row_count_equals,
 }
+AGGREGATE_TYPES = frozenset(_AGGREGATES)
+"""The types that measure something and compare it with bounds."""
 
 
 def _column_exists(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
@@ -283,3 +295,5 @@ _STRUCTURE: Mapping[str, Callable[[Mapping[str, Any], list[str]], Outcome]] = {
     "expect_table_columns_to_match_ordered_list": _columns_in_order,
     "expect_table_columns_to_match_set": _columns_as_set,
 }
+STRUCTURE_TYPES = frozenset(_STRUCTURE)
+"""The types that look at columns only; the contract answers them."""

@@ -1,7 +1,7 @@
 """Results: what the gate found for one expectation on one batch, and its native Great Expectations form.
 
-Owns the promise that no result holds a value of the data beyond counts: lists of unexpected values never enter, and
-an observed value (a minimum, a mean) stays out where its column identifies a person.
+Owns the promise that no result holds a value of the data beyond counts: lists of unexpected values never
+enter, and an observed value (a minimum, a mean) stays out where its column identifies a person.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Result:
         return self.outcome.error
 
     def summary(self) -> str:
-        """One line for people: the rule, and how many of how many, or what was observed. Never a row's value."""
+        """One line for people: the rule and how many of how many, or what was observed; no row's value."""
         outcome = self.outcome
         if outcome.error is not None:
             return f"{self.rule}: could not be computed ({outcome.error})"
@@ -102,7 +102,7 @@ class Result:
         return f"{self.rule}: {'kept' if self.success else 'broken'}"
 
     def native(self) -> dict[str, Any]:
-        """The result as Great Expectations' own JSON (ExpectationValidationResult), without values of the data."""
+        """The result as Great Expectations' JSON (ExpectationValidationResult), without values of rows."""
         expectation = self.expectation
         return {
             "success": self.success,
@@ -166,7 +166,7 @@ def failed_to_compute(expectation: Expectation, error: str) -> Result:
 
 
 def jsonable(value: Any) -> Any:
-    """A measured value in JSON's types, as Great Expectations converts it (NaN as null, days and times as text)."""
+    """A measured value in JSON's types, as Great Expectations has it: NaN as null, days and times as text."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):

@@ -1,8 +1,9 @@
 """Group totals: `expect_group_totals_to_equal_input`, a rule across tables.
 
-Owns the one comparison that the gate and the Great Expectations form of the rule both run: per batch, for every group
-on either side, the totals of this table and those of an input of the same day are equal; nulls equal nulls, a group
-that one side lacks is unequal to any. Sums of doubles depend on the order of the rows: total decimals or counts.
+Owns the one comparison that the gate and the Great Expectations form of the rule both run: per batch,
+for every group on either side, the totals of this table and those of an input of the same day are equal.
+Nulls equal nulls; a group that one side lacks is unequal to any. Sums of doubles depend on the order of
+the rows: total decimals or counts.
 """
 
 from __future__ import annotations

@@ -208,6 +208,7 @@ def test_an_open_place_is_refused_when_it_is_needed(write: Write, key: str) -> N
         ("PARAMETERS__A__B", "true", lambda s: s.parameters == {"a__b": True}),
         ("PARAMETERS", "{none: null, n: 1}", lambda s: s.parameters == {"none": None, "n": 1}),
         ("STORAGE_OPTIONS__AWS_REGION", "eu-west-1", lambda s: set(s.storage_options) == {"aws_region"}),
+        ("STORAGE_OPTIONS", "{a: 30}", lambda s: s.storage_options["a"].get_secret_value() == "30"),
         ("STORAGE_OPTIONS__KEY", "007", lambda s: s.storage_options["key"].get_secret_value() == "007"),
         ("STORAGE_OPTIONS__KEY", "a: {b", lambda s: s.storage_options["key"].get_secret_value() == "a: {b"),
     ],

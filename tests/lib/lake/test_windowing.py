@@ -92,8 +92,10 @@ def test_pairs_of_a_range_are_the_pairs_of_its_batches(spark_session: SparkSessi
     rows = frame_of(spark_session, [START + timedelta(n % 15) for n in range(40)])
     batches = [START + timedelta(n) for n in (0, 4, 5, 6, 13)]
 
-    whole = window_pairs(rows, Window.last(5), batches, START).collect() one_by_one = [row for day in
-    batches for row in window_pairs(rows, Window.last(5), [day], START).collect()]
+    whole = window_pairs(rows, Window.last(5), batches, START).collect()
+    one_by_one = [
+        pair for day in batches for pair in window_pairs(rows, Window.last(5), [day], START).collect()
+    ]
 
     assert sorted(whole) == sorted(one_by_one)
 

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -107,15 +108,29 @@ def test_frequency_and_recency_tell_who_comes_back(calm: Any) -> None:
 
 
 def test_customers_keep_country_favourites_and_size(calm: Any) -> None:
-    countries: dict[str, set[str]] = defaultdict(set)
+    countries: dict[str, list[str]] = defaultdict(list)
     bought: dict[str, list[str]] = defaultdict(list)
     for _, line in sales_of_known(calm):
-        countries[line[6]].add(line[7])
+        countries[line[6]].append(line[7])
         bought[line[6]].append(line[1])
-    movers = sum(len(names) > 1 for names in countries.values())
-    assert 0 < movers < 0.02 * len(countries)
+    moves = [sum(one != other for one, other in pairwise(names)) for names in countries.values()]
+    assert 0 < sum(count > 0 for count in moves) < 0.02 * len(countries)
+    assert max(moves) <= 2  # a customer who moves stays for 150 days
     again = sum(len(codes) - len(set(codes)) for codes in bought.values())
     assert again / sum(map(len, bought.values())) == pytest.approx(0.24, abs=0.06)  # 0.24 in the real files
+
+
+def test_regular_customers_leave_and_others_take_their_place(calm: Any) -> None:
+    quarter = timedelta(70)
+    first, last = SPEC.first + quarter, SPEC.first + 2 * quarter
+    history = visits(calm)
+    early = {who for who, days in history.items() if sum(day < first for day in days) >= 4}
+    late = {who for who, days in history.items() if sum(day >= last for day in days) >= 4}
+    gone = {who for who in early if history[who][-1] < last}
+    new = {who for who in late if history[who][0] >= first}
+    assert len(early) > 50
+    assert 0.1 < len(gone) / len(early) < 0.5
+    assert 0.1 < len(new) / len(late) < 0.5
 
 
 def test_nothing_differs_before_the_drift(calm: Any, drifted: Any) -> None:

@@ -90,9 +90,18 @@ def test_defects_change_only_the_lines_that_they_spoil(tmp_path: Path) -> None:
     assert changed == summary.defective > 100
 
 
-def test_when_all_lines_are_asked_to_be_defective_only_adjustments_are_sound(tmp_path: Path) -> None:
-    summary = simulate(SimulationSpec(date(2011, 3, 1), 1, 1_000, 4, defects=1.0), tmp_path)
-    assert summary.defective == summary.rows - summary.planted[Planted.ADJUSTMENTS] > 500
+def test_adjustments_alone_may_have_a_negative_price_and_are_never_spoiled(tmp_path: Path) -> None:
+    adjustments = []
+    for defects in (0.0, 1.0):
+        out = tmp_path / str(defects)
+        summary = simulate(SimulationSpec(date(2011, 3, 1), 1, 100_000, 6, defects=defects), out)
+        text = (out / "2011-03-01.csv").read_text()
+        adjustments.append([line for line in text.splitlines() if line.startswith("A")])
+        assert len(adjustments[-1]) == summary.planted[Planted.ADJUSTMENTS] > 3
+    assert adjustments[0] == adjustments[1]
+    assert summary.defective == summary.rows - len(adjustments[1])
+    signs = {line.split(",")[5].startswith("-") for line in adjustments[0]}
+    assert signs == {True, False}
 
 
 def test_a_cancellation_takes_back_lines_of_an_earlier_invoice_once(

@@ -1,0 +1,173 @@
+"""`lakesmith demo`: simulated days through the whole graph, in folders of the demo's own.
+
+Owns what the demo simulates and that it never touches other data: it takes its roots from conf/demo.yml
+alone, and a demo of another kind is refused until the old one is removed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lakesmith.cli.options import AsJson, Invocation, OutcomeFile, Project
+from lakesmith.cli.output import answer, answer_json, say
+from lakesmith.cli.progress import bar
+from lakesmith.contracts.days import BatchRange
+from lakesmith.errors import ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    from lakesmith.config.settings import Settings
+    from lakesmith.engine.context import Context
+    from lakesmith.simulate import SimulationSpec
+
+__all__ = ["command"]
+
+_ENVIRONMENT = "demo"
+_SOURCE = "online-retail"
+_MARKER = "demo.json"
+_ROOT_VARIABLES = ("LAKESMITH__LANDING_ROOT", "LAKESMITH__LAKE_ROOT")
+# Well below the quarantine limit of silver.sales_lines (5 % of a batch), also on a small Sunday.
+_DEFECTS = 0.01
+
+
+def command(
+    days: Annotated[int, typer.Option("--days", min=1, help="Calendar days.")] = 120,
+    lines_per_day: Annotated[
+        int, typer.Option("--lines-per-day", help="Lines of an open day, on average.")
+    ] = 1500,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same lake.")] = 7,
+    project: Project = None,
+    as_json: AsJson = False,
+    outcome: OutcomeFile = None,
+) -> int:
+    """Simulate some months of a shop and run the whole graph over them, in .lake/demo (conf/demo.yml).
+
+    Run it again and nothing happens, since everything is fresh. Takes a minute or two.
+    """
+    from lakesmith.simulate import SimulationSpec
+
+    settings, unset = _settings(project)
+    context = _context(settings)
+    source = context.project.graph.sources.get(_SOURCE)
+    if source is None:
+        known = ", ".join(context.project.graph.sources) or "none"
+        raise UsageError(
+            f"the demo simulates the source {_SOURCE}, which this project does not have (sources: {known}). "
+            f"Run your own tables: lakesmith backfill --from A --to B"
+        )
+    spec = SimulationSpec(
+        first=source.start, days=days, lines_per_day=lines_per_day, seed=seed, defects=_DEFECTS
+    )
+    invocation = Invocation(_ENVIRONMENT, project, unset)
+    _landing_files(spec, Path(settings.landing_root))
+    nights = BatchRange(source.start, source.start + timedelta(days - 1))
+    return _run(context, nights, invocation, as_json=as_json, outcome=outcome)
+
+
+def _settings(project: Path | None) -> tuple[Settings, tuple[str, ...]]:
+    """The demo's settings, and the variables that had to be looked away from."""
+    from lakesmith.config.load import load_settings
+
+    unset = tuple(name for name in _ROOT_VARIABLES if name in os.environ)
+    if unset:
+        say(f"{' and '.join(unset)} left aside: the demo keeps to its own folders.")
+    environ = {name: value for name, value in os.environ.items() if name not in unset}
+    settings = load_settings(_ENVIRONMENT, project, environ)
+    if "://" in settings.landing_root or "://" in settings.lake_root:
+        raise ConfigurationError(
+            "the demo needs folders: set landing_root and lake_root in conf/demo.yml to some."
+        )
+    return settings, unset
+
+
+def _context(settings: Settings) -> Context:
+    from lakesmith.contracts.load import load_project
+    from lakesmith.engine.context import Context
+
+    types = {}
+    if settings.quality.expectation_modules:
+        from lakesmith.quality.custom import load_expectation_modules
+
+        types = dict(load_expectation_modules(settings.quality.expectation_modules))
+    return Context(load_project(settings.project_root, types), settings)
+
+
+def _landing_files(spec: SimulationSpec, landing_root: Path) -> None:
+    """Simulates, unless that was done already; a file that somebody changed since stays as it is.
+
+    Raises:
+        UsageError: the folder holds files of another demo, or of somebody else.
+    """
+    from lakesmith.simulate import simulate
+
+    folder, marker = landing_root / _SOURCE, landing_root / _MARKER
+    wanted = {key: str(value) for key, value in asdict(spec).items()}
+    done = _read_marker(marker)
+    likeness = {key: value for key, value in wanted.items() if key != "days"}
+    if done is None and any(folder.glob("*")):
+        raise UsageError(
+            f"{folder} holds files that no demo made. Move them, or change landing_root in conf/demo.yml."
+        )
+    if done is not None and {key: value for key, value in done["spec"].items() if key != "days"} != likeness:
+        raise UsageError(
+            f"{landing_root} holds another demo ({_kind(done['spec'])}, not {_kind(wanted)}). "
+            f"Remove it first: rm -r {landing_root.parent}"
+        )
+    if done is not None and done["whole"] and int(done["spec"]["days"]) >= spec.days:
+        return
+    landing_root.mkdir(parents=True, exist_ok=True)
+    marker.write_text(json.dumps({"spec": wanted, "whole": False}), encoding="utf-8")
+    with bar("simulating", spec.days) as advance:
+        made = simulate(spec, folder, progress=lambda _: advance())
+    marker.write_text(json.dumps({"spec": wanted, "whole": True}), encoding="utf-8")
+    say(f"simulated {made.files} landing files, {made.rows:,} lines, {made.defective:,} defective: {folder}")
+
+
+def _read_marker(marker: Path) -> dict[str, dict[str, str]] | None:
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _kind(spec: dict[str, str]) -> str:
+    return f"{spec['lines_per_day']} lines a day, seed {spec['seed']}"
+
+
+def _run(
+    context: Context, nights: BatchRange, invocation: Invocation, *, as_json: bool, outcome: Path | None
+) -> int:
+    from lakesmith.cli.demo_text import summary, summary_lines
+    from lakesmith.cli.night_text import night_lines
+    from lakesmith.cli.nights import carry_out
+    from lakesmith.engine.night import plan_nights
+    from lakesmith.engine.submit import write_outcome
+
+    plan = plan_nights(context, nights)
+    if plan.steps:
+        batches = sum(len(step.batches) for step in plan.steps)
+        say(f"running {len(plan.steps)} tables for {nights}: {batches:,} batches in one backfill")
+    night = carry_out(context, plan)
+    if outcome is not None:
+        write_outcome(outcome, night)
+    if night.exit_code:
+        answer(*night_lines(night, context.project.graph, invocation))
+        return int(night.exit_code)
+    made = summary(context, nights)
+    if as_json:
+        answer_json({**made, "outcome": night.to_json()})
+        return 0
+    if not plan.steps:
+        answer(
+            f"nothing to do: the demo of {nights} is there already, all {plan.untouched:,} batches fresh.",
+            "",
+        )
+    answer(*summary_lines(made, night, invocation, context))
+    return 0
