@@ -21,7 +21,7 @@ def command(env: Env = None, project: Project = None, as_json: AsJson = False) -
     if as_json:
         answer_json([{"key": s.key, "value": s.value, "origin": s.origin} for s in settings])
         return
-    table = grid("setting", "value", "from", wrap=["value"])
+    table = grid("setting", "value", "from")
     for setting in settings:
         table.add_row(setting.key, _text(setting.value), setting.origin)
     answer(table)

@@ -6,9 +6,7 @@ alone, and a demo of another kind is refused until the old one is removed.
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,20 +15,17 @@ import typer
 
 from lakesmith.cli.options import AsJson, Invocation, OutcomeFile, Project
 from lakesmith.cli.output import answer, answer_json, say
-from lakesmith.cli.progress import bar
 from lakesmith.contracts.days import BatchRange
 from lakesmith.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from lakesmith.config.settings import Settings
     from lakesmith.engine.context import Context
-    from lakesmith.simulate import SimulationSpec
 
 __all__ = ["command"]
 
 _ENVIRONMENT = "demo"
 _SOURCE = "online-retail"
-_MARKER = "demo.json"
 _ROOT_VARIABLES = ("LAKESMITH__LANDING_ROOT", "LAKESMITH__LAKE_ROOT")
 # Well below the quarantine limit of silver.sales_lines (5 % of a batch), also on a small Sunday.
 _DEFECTS = 0.01
@@ -50,6 +45,7 @@ def command(
 
     Run it again and nothing happens, since everything is fresh. Takes a minute or two.
     """
+    from lakesmith.cli.demo_landing import landing_files
     from lakesmith.simulate import SimulationSpec
 
     settings, unset = _settings(project)
@@ -65,7 +61,7 @@ def command(
         first=source.start, days=days, lines_per_day=lines_per_day, seed=seed, defects=_DEFECTS
     )
     invocation = Invocation(_ENVIRONMENT, project, unset)
-    _landing_files(spec, Path(settings.landing_root))
+    landing_files(spec, Path(settings.landing_root), _SOURCE)
     nights = BatchRange(source.start, source.start + timedelta(days - 1))
     return _run(context, nights, invocation, as_json=as_json, outcome=outcome)
 
@@ -96,49 +92,6 @@ def _context(settings: Settings) -> Context:
 
         types = dict(load_expectation_modules(settings.quality.expectation_modules))
     return Context(load_project(settings.project_root, types), settings)
-
-
-def _landing_files(spec: SimulationSpec, landing_root: Path) -> None:
-    """Simulates, unless that was done already; a file that somebody changed since stays as it is.
-
-    Raises:
-        UsageError: the folder holds files of another demo, or of somebody else.
-    """
-    from lakesmith.simulate import simulate
-
-    folder, marker = landing_root / _SOURCE, landing_root / _MARKER
-    wanted = {key: str(value) for key, value in asdict(spec).items()}
-    done = _read_marker(marker)
-    likeness = {key: value for key, value in wanted.items() if key != "days"}
-    if done is None and any(folder.glob("*")):
-        raise UsageError(
-            f"{folder} holds files that no demo made. Move them, or change landing_root in conf/demo.yml."
-        )
-    if done is not None and {key: value for key, value in done["spec"].items() if key != "days"} != likeness:
-        raise UsageError(
-            f"{landing_root} holds another demo ({_kind(done['spec'])}, not {_kind(wanted)}). "
-            f"Remove it first: rm -r {landing_root.parent}"
-        )
-    if done is not None and done["whole"] and int(done["spec"]["days"]) >= spec.days:
-        return
-    landing_root.mkdir(parents=True, exist_ok=True)
-    marker.write_text(json.dumps({"spec": wanted, "whole": False}), encoding="utf-8")
-    with bar("simulating", spec.days) as advance:
-        made = simulate(spec, folder, progress=lambda _: advance())
-    marker.write_text(json.dumps({"spec": wanted, "whole": True}), encoding="utf-8")
-    say(f"simulated {made.files} landing files, {made.rows:,} lines, {made.defective:,} defective: {folder}")
-
-
-def _read_marker(marker: Path) -> dict[str, dict[str, str]] | None:
-    try:
-        found = json.loads(marker.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _kind(spec: dict[str, str]) -> str:
-    return f"{spec['lines_per_day']} lines a day, seed {spec['seed']}"
 
 
 def _run(

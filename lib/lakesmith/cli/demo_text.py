@@ -96,12 +96,9 @@ def _commands(made: dict[str, Any], invocation: Invocation, context: Context) ->
     if made["most_quarantined"] is not None:
         found = made["most_quarantined"]
         commands.append(f"  {invocation.command('quality {table} --date {batch_date}'.format(**found))}")
-    last = next(
-        (t for t in reversed(made["tables"]) if t["table"].startswith("gold.") and t["rows"]),
-        made["tables"][-1],
-    )
-    path = _short(context.lake.path(last["table"]))
-    read = f"from deltalake import DeltaTable as T; print(T('{path}').to_pandas().tail())"
+    gold = next((t for t in made["tables"] if t["table"].startswith("gold.")), made["tables"][-1])
+    path = _short(context.lake.path(gold["table"]))
+    read = f"from deltalake import DeltaTable as T; print(T('{path}').to_pandas().sort_values('batch_date'))"
     commands.append(f'  {_short(sys.executable)} -c "{read}"')
     return commands
 

@@ -86,7 +86,8 @@ class HeatMap:
             if lines:
                 lines.append(Text(""))
             lines += [
-                Text(f"{'':{label_width}}  {heading}", style="bold") for heading in _headings(band, chosen)
+                Text(f"{'':{label_width}}  {heading}", style="bold")
+                for heading in _headings(band, chosen, cells)
             ]
             for label, table in zip(labels, self.states, strict=True):
                 line = Text(f"{_cut(label, label_width):{label_width}}  ")
@@ -137,11 +138,11 @@ def _buckets(nights: BatchRange, unit: Unit) -> list[BatchRange]:
     return [BatchRange(start, end) for start, end in zip(starts, ends, strict=True)]
 
 
-def _headings(band: Sequence[BatchRange], unit: Unit) -> list[str]:
-    """Two lines above a band: months with their days, or years with their months."""
+def _headings(band: Sequence[BatchRange], unit: Unit, cells: int) -> list[str]:
+    """The lines above a band of at most so many cells: months with their days, or years with their months."""
     if unit is Unit.MONTH:
         years = [(at, (f"{b.first:%Y}",)) for at, b in enumerate(band) if at == 0 or b.first.month == 1]
-        return [_placed(years, len(band)), "".join(_MONTHS[b.first.month - 1][0] for b in band)]
+        return [_placed(years, cells), "".join(_MONTHS[b.first.month - 1][0] for b in band)]
     months: list[tuple[int, tuple[str, ...]]] = []
     for at, bucket in enumerate(band):
         # A week belongs to the month that begins in it.
@@ -149,18 +150,18 @@ def _headings(band: Sequence[BatchRange], unit: Unit) -> list[str]:
         if at == 0 or (day.year, day.month) != (band[at - 1].last.year, band[at - 1].last.month):
             name = _MONTHS[day.month - 1]
             months.append((at, (f"{name} {day.year}", name)))
-    upper = _placed(months, len(band))
+    upper = _placed(months, cells)
     if unit is Unit.WEEK:
         return [upper]
     ticks = [(at, (str(b.first.day),)) for at, b in enumerate(band) if b.first.day in (1, 10, 20)]
-    return [upper, _placed(ticks, len(band))]
+    return [upper, _placed(ticks, cells)]
 
 
-def _placed(labels: Sequence[tuple[int, tuple[str, ...]]], length: int) -> str:
+def _placed(labels: Sequence[tuple[int, tuple[str, ...]]], cells: int) -> str:
     """Labels at their places, each in the longest form that leaves a space before the next one."""
     line = ""
     for index, (at, forms) in enumerate(labels):
-        limit = labels[index + 1][0] - 1 if index + 1 < len(labels) else max(length, at + len(forms[0]))
+        limit = labels[index + 1][0] - 1 if index + 1 < len(labels) else cells
         text = next((form for form in forms if at + len(form) <= limit), "")
         if text and at >= len(line):
             line = f"{line:{at}}{text}"

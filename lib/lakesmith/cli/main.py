@@ -70,18 +70,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return int(_app(given, prog_name="lakesmith", standalone_mode=False) or 0)
+        code = int(_app(given, prog_name="lakesmith", standalone_mode=False) or 0)
     except LakesmithError as error:
         say_error(str(error))
         return int(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        say("interrupted: what was not published is not visible; the same command goes on where it stopped.")
-        return INTERRUPTED
+        code = INTERRUPTED
     except Exception as error:
         # Typer's own mistakes of usage; which classes they are changes with its version.
         if not hasattr(error, "format_message"):
             raise
         return _usage(error)
+    if code == INTERRUPTED:
+        say("interrupted: nothing half-done is visible; the same command goes on where this one stopped.")
+    return code
 
 
 def _usage(error: Exception) -> int:

@@ -28,7 +28,6 @@ __all__ = ["night_lines"]
 _SHOWN = 10
 _BATCHES = ("published", "confirmed", "unchanged", "rejected", "waiting")
 _ROWS = ("read", "rows", "quarantined", "dropped")
-_TOTAL = "total"
 
 
 def night_lines(night: NightResult, graph: TableGraph, invocation: Invocation) -> list[RenderableType]:
@@ -72,17 +71,24 @@ def _tables(done: Mapping[str, Mapping[str, float]]) -> list[RenderableType]:
     """One table where it fits, else batches and rows apart; columns without any count are left out."""
     present = [name for name in (*_BATCHES, *_ROWS, "seconds") if any(found[name] for found in done.values())]
     present = present or ["unchanged"]
-    whole = _table(done, present)
-    console = Console(width=1000)
-    if Measurement.get(console, console.options, whole).maximum <= width():
-        return [whole]
+    for apart in (2, 1):
+        whole = _table(done, present, apart)
+        if _fits(whole):
+            return [whole]
     batches = [name for name in present if name in _BATCHES or name == "seconds"]
     rows = [name for name in present if name in _ROWS]
-    return [_table(done, batches), "", _table(done, rows)] if rows else [_table(done, batches)]
+    apart = 2 if _fits(_table(done, batches, 2)) else 1
+    lines: list[RenderableType] = [_table(done, batches, apart)]
+    return [*lines, "", _table(done, rows, apart)] if rows else lines
 
 
-def _table(done: Mapping[str, Mapping[str, float]], columns: Sequence[str]) -> Table:
-    table = grid("table", *columns, right=columns)
+def _fits(table: Table) -> bool:
+    console = Console(width=1000)
+    return Measurement.get(console, console.options, table).maximum <= width()
+
+
+def _table(done: Mapping[str, Mapping[str, float]], columns: Sequence[str], apart: int) -> Table:
+    table = grid("table", *columns, right=columns, apart=apart)
     for name, found in done.items():
         table.add_row(name, *(_cell(column, found[column]) for column in columns))
     return table

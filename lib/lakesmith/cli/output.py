@@ -11,6 +11,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["answer", "answer_json", "log_to_terminal", "messages", "say", "say_error", "width"]
 
+_ENDLESS = 10_000
+
 # Both look up sys.stdout and sys.stderr each time they write.
 _answers = Console(highlight=False, emoji=False)
 messages = Console(stderr=True, highlight=False, emoji=False)
@@ -27,12 +31,24 @@ messages = Console(stderr=True, highlight=False, emoji=False)
 
 
 def answer(*lines: RenderableType) -> None:
-    """Writes to stdout; texts are never broken, so that a command or a path in them can be copied."""
+    """Writes to stdout; nothing is cut, and texts are not broken: what is in them can be copied."""
     for line in lines:
-        if isinstance(line, str | Text):
-            _answers.print(line, soft_wrap=True, markup=False)
+        if isinstance(line, Table):
+            _answers.print(line, width=max(_least_width(line), _answers.width), crop=False)
         else:
-            _answers.print(line)
+            _answers.print(line, soft_wrap=True, markup=False)
+
+
+def _least_width(table: Table) -> int:
+    """The width at which no column that must not wrap is cut: a number without its end is a wrong number."""
+    for column in table.columns:
+        if column.no_wrap:
+            texts = [
+                cell if isinstance(cell, Text) else Text(str(cell)) for cell in (column.header, *column.cells)
+            ]
+            column.min_width = max(line.cell_len for text in texts for line in text.split(allow_blank=True))
+    endless = _answers.options.update(max_width=_ENDLESS)
+    return Measurement.get(_answers, endless, table).minimum
 
 
 def answer_json(value: Mapping[str, object] | Sequence[object]) -> None:

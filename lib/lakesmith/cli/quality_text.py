@@ -94,7 +94,7 @@ def _accounting(facts: BatchFacts) -> list[RenderableType]:
     attempt = facts.attempt
     if attempt is None or not facts.results:
         return []
-    said = "published" if attempt.outcome.stands else "staged, not published"
+    said = "published" if attempt.outcome.stands else "sound but not published"
     dropped = sum(attempt.dropped.values())
     parts = [f"{attempt.rows:,} {said}"]
     if attempt.quarantined or dropped:
@@ -106,7 +106,8 @@ def _accounting(facts: BatchFacts) -> list[RenderableType]:
 
 
 def _rules(facts: BatchFacts) -> RenderableType:
-    table = grid("rule", "severity", "verdict", "broken", "of", "observed", right=["broken", "of"])
+    observed = ["observed"] if any(result.observed is not None for result in facts.results) else []
+    table = grid("rule", "severity", "verdict", "broken", "of", *observed, right=["broken", "of"])
     order = {"critical": 0, "warning": 1, "info": 2}
     for result in sorted(facts.results, key=lambda r: (r.success, order.get(r.severity, 3))):
         style = "green" if result.success else "red" if result.severity == "critical" else "yellow"
@@ -116,7 +117,7 @@ def _rules(facts: BatchFacts) -> RenderableType:
             Text("kept" if result.success else "broken", style=style),
             number(result.unexpected),
             number(result.elements),
-            "" if result.observed is None else f"{result.observed}"[:40],
+            *(["" if result.observed is None else f"{result.observed}"[:40]] if observed else []),
         )
     return table
 

@@ -23,7 +23,8 @@ __all__ = ["Trouble", "count", "days_text", "entry", "grid", "group_states", "gr
 
 _RANGES_SHOWN = 3
 # What differs in reasons that are otherwise the same: days, times, digests, run ids, numbers.
-_VARYING = re.compile(r"\b(?:[0-9a-f]{8,}|\d{8}T\d{6}-[0-9a-f]{8}|\d[\d:.,/-]*)\b")
+_VARYING = re.compile(r"\b(?:\d{8}T\d{6}-[0-9a-f]{8}|[0-9a-f]{8,}|\d(?:[\d:.,/-]*\d)?)\b")
+_LISTED = re.compile(r"#(?:, #)*(?: and # more)?")
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,13 @@ def group_troubles(found: Iterable[tuple[str, str, date, str]]) -> list[Trouble]
     """
     groups: dict[tuple[str, str, str], list[tuple[date, str]]] = {}
     for table, label, day, reason in found:
-        groups.setdefault((table, label, _VARYING.sub("#", reason)), []).append((day, reason))
+        groups.setdefault((table, label, _likeness(reason)), []).append((day, reason))
     return [_trouble(table, label, members) for (table, label, _), members in groups.items()]
+
+
+def _likeness(reason: str) -> str:
+    """The reason without what differs from batch to batch: equal for batches with the same trouble."""
+    return _LISTED.sub("#", _VARYING.sub("#", reason))
 
 
 def _trouble(table: str, label: str, members: Sequence[tuple[date, str]]) -> Trouble:
@@ -108,7 +114,7 @@ def group_states(states: Iterable[BatchState]) -> list[Trouble]:
     troubles: dict[tuple[str, str, str], list[BatchState]] = {}
     for state in states:
         tables = sorted({table for table, _ in state.blockers})
-        likeness = ", ".join(tables) if tables else _VARYING.sub("#", state.reason)
+        likeness = ", ".join(tables) if tables else _likeness(state.reason)
         troubles.setdefault((state.table, str(state.state), likeness), []).append(state)
     return [_state_trouble(table, label, members) for (table, label, _), members in troubles.items()]
 
@@ -128,16 +134,17 @@ def _state_trouble(table: str, label: str, members: Sequence[BatchState]) -> Tro
     return Trouble(table, label, days, f"needs {' and '.join(needs)}")
 
 
-def grid(*headings: str, right: Iterable[str] = (), wrap: Iterable[str] = ()) -> Table:
+def grid(*headings: str, right: Iterable[str] = (), wrap: Iterable[str] = (), apart: int = 2) -> Table:
     """An empty table without lines, whose columns keep their words and numbers whole.
 
     Args:
         headings: one for each column.
         right: the columns of numbers.
         wrap: the columns of text that may be broken over lines.
+        apart: spaces between columns.
     """
     numbers, texts = set(right), set(wrap)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, apart, 0, 0), header_style="bold")
     for heading in headings:
         table.add_column(
             heading,

@@ -60,6 +60,7 @@ _IGNORED_ROWS = {
     "column_A": ("both_values_are_missing", "either_value_is_missing", "neither"),
     "column_list": ("all_values_are_missing", "any_value_is_missing", "never"),
 }
+_DAY_LENGTH = len("2011-03-01")
 _EXPECTED = {
     Family.NUMBER: "a number",
     Family.STRING: "a text",
@@ -79,12 +80,12 @@ def check_parameters(
         kwargs: its parameters, whose names are known to be valid.
         columns: the columns that the suite sees; a column that is not there is somebody else's finding.
     """
-    return [finding for check in _CHECKS for finding in check(type_name, kwargs, columns)]
+    # A parameter has no value yet, so nothing else can be said of it.
+    named = list(_suite_parameters(kwargs))
+    return named or [finding for check in _CHECKS for finding in check(type_name, kwargs, columns)]
 
 
-def _suite_parameters(
-    type_name: str, kwargs: Mapping[str, Any], columns: Mapping[str, ColumnType]
-) -> Iterator[Finding]:
+def _suite_parameters(kwargs: Mapping[str, Any]) -> Iterator[Finding]:
     for key, value in kwargs.items():
         if isinstance(value, dict) and any(str(k).startswith("$PARAMETER") for k in value):
             yield key, "suite parameters ($PARAMETER) are not supported; write the value itself"
@@ -152,7 +153,14 @@ def _bounds(
         for key, bound in bounds.items():
             if isinstance(bound, float) and not bound.is_integer():
                 yield key, f"expected a whole number, found {bound!r}"
-    if len(bounds) == 2 and not wrong and bounds["min_value"] > bounds["max_value"]:
+    if len(bounds) < 2 or wrong:
+        return
+    if (
+        isinstance(bounds["min_value"], str)
+        and len({len(bound) == _DAY_LENGTH for bound in bounds.values()}) > 1
+    ):
+        yield "max_value", "one bound is a day and the other a time; Great Expectations needs two of a kind"
+    elif bounds["min_value"] > bounds["max_value"]:
         yield "min_value", f"min_value {bounds['min_value']!r} is above max_value {bounds['max_value']!r}"
 
 
@@ -292,7 +300,7 @@ def _fits(value: Any, kind: Family) -> bool:
         case Family.BOOLEAN:
             return isinstance(value, bool)
         case Family.DATE:
-            return isinstance(value, str) and _parses(date.fromisoformat, value) and len(value) == 10
+            return isinstance(value, str) and _parses(date.fromisoformat, value) and len(value) == _DAY_LENGTH
         case Family.TIMESTAMP:
             return isinstance(value, str) and _parses(datetime.fromisoformat, value) and value[4:5] == "-"
         case Family.OTHER:
@@ -308,7 +316,6 @@ def _parses(parse: Callable[[str], object], text: str) -> bool:
 
 
 _CHECKS = (
-    _suite_parameters,
     _column_lists,
     _column_types,
     _mostly,

@@ -12,6 +12,7 @@ mean Java's reading.
 from __future__ import annotations
 
 import re
+import warnings
 
 __all__ = ["dialect_problem"]
 
@@ -34,7 +35,10 @@ def dialect_problem(pattern: str) -> str | None:
         pattern: the regular expression of a suite.
     """
     try:
-        re.compile(pattern)
+        with warnings.catch_warnings():
+            # Python warns of the classes that mean something else in Java; they are refused below.
+            warnings.simplefilter("ignore", FutureWarning)
+            re.compile(pattern)
     except re.error as error:
         return f"not a regular expression: {error}"
     return _escape_problem(pattern) or _group_problem(pattern) or _class_problem(pattern)

@@ -235,7 +235,8 @@ class _SuiteParser:
             if expectation.rule in first:
                 self.problem(
                     f"expectations[{at}].meta.rule",
-                    f"the rule name {expectation.rule!r} is that of expectations[{first[expectation.rule]}] too; "
+                    f"the rule name {expectation.rule!r} is that of "
+                    f"expectations[{first[expectation.rule]}] too; "
                     f"give each a `rule` of its own in meta",
                 )
             first.setdefault(expectation.rule, at)

@@ -96,7 +96,9 @@ def transform_inputs(
     for table in pinned.tables:
         rows = read_batches(context.spark, context.lake, table.contract, table.version, table.days)
         start = context.project.graph.starts[table.contract.table]
-        frames[table.input.name] = window_pairs(rows, table.input.window, batches, start)
+        frames[table.input.name] = window_pairs(
+            rows, table.input.window, batches, start, spread_by=table.contract.key
+        )
     for source in pinned.sources:
         manifests = [source.manifests[day] for day in batches]
         declared = context.project.graph.sources[source.input.target]

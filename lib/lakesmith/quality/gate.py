@@ -14,7 +14,7 @@ from datetime import date
 from functools import reduce
 from typing import Any
 
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException, ParseException, PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -27,6 +27,7 @@ from lakesmith.quality.grouped import GroupedQuestion, Grouping, grouped_questio
 from lakesmith.quality.masking import is_masked
 from lakesmith.quality.questions import Aggregates, Question, question
 from lakesmith.quality.results import Outcome, Result
+from lakesmith.quality.silence import errors_without_values
 from lakesmith.quality.totals import compare_group_totals, group_totals_outcome
 
 __all__ = ["BatchVerdict", "Gate", "GateFailed", "implied_expectations", "suite_columns"]
@@ -137,9 +138,14 @@ class Gate:
         self._totals: dict[str, Expectation] = {}
         left = []
         for expectation in self.expectations:
-            if answered := question(expectation, self.columns, self._aggregates):
+            try:
+                answered = question(expectation, self.columns, self._aggregates)
+                grouped = None if answered else grouped_question(expectation, self._aggregates)
+            except ParseException as error:
+                raise self._unresolved(expectation, error) from None
+            if answered:
                 self._questions[expectation.rule] = answered
-            elif grouped := grouped_question(expectation, self._aggregates):
+            elif grouped:
                 self._grouped[expectation.rule] = grouped
             elif expectation.type == GROUP_TOTALS:
                 self._totals[expectation.rule] = expectation
@@ -182,16 +188,21 @@ class Gate:
             extra_aggregates: computed in the same pass, by name.
 
         Raises:
-            ConfigurationError: the suite names an input that is not there, or SQL that Spark cannot resolve.
+            ConfigurationError: the suite names an input that was not read, or SQL that Spark cannot resolve.
             GateFailed: Spark failed while computing.
         """
         rows = staged.where(F.col(BATCH_DATE).isin(list(batches)))
         try:
-            answers = self._grouped_pass(rows, extra_aggregates)
-            counts = self._grouped_counts(rows, batches, inputs)
+            with errors_without_values():
+                answers = self._grouped_pass(rows, extra_aggregates)
+                counts = self._grouped_counts(rows, batches, inputs)
+        except AnalysisException:
+            self._resolve_each(rows, batches, inputs)
+            raise
         except PySparkException as error:
             # The message can quote values of rows ("cannot cast 'Jane' to int"), its condition cannot.
-            raise self._failure(error) from None
+            condition = error.getCondition() or type(error).__name__
+            raise GateFailed(self.contract.table, condition) from None
         left = self._ask_great_expectations(rows, batches)
         return {
             day: self._verdict(day, answers.get(day), counts, left.get(day, {}), extra_aggregates)
@@ -275,9 +286,30 @@ class Gate:
     def _result(self, expectation: Expectation, outcome: Outcome) -> Result:
         return Result(expectation, outcome, is_masked(expectation, self.contract))
 
-    def _failure(self, error: PySparkException) -> LakesmithError:
-        condition = error.getCondition() or type(error).__name__
-        return GateFailed(self.contract.table, condition)
+    def _resolve_each(
+        self, rows: DataFrame, batches: Sequence[date], inputs: Mapping[str, DataFrame]
+    ) -> None:
+        """Names the rule whose SQL Spark cannot resolve; analyses only, runs nothing."""
+        for expectation in self.expectations:
+            alone = Aggregates()
+            try:
+                with errors_without_values():
+                    question(expectation, self.columns, alone)
+                    if grouped := grouped_question(expectation, alone):
+                        grouped.grouping.counts(rows, grouped.members)
+                    if expectation.type == GROUP_TOTALS:
+                        self._compare(rows, batches, inputs, expectation)
+                    rows.groupBy(BATCH_DATE).agg(F.count(F.lit(1)), *alone.columns.values())
+            except AnalysisException as error:
+                raise self._unresolved(expectation, error) from None
+
+    def _unresolved(self, expectation: Expectation, error: PySparkException) -> ConfigurationError:
+        # Of names and types only: nothing has been read when a query is analysed.
+        reason = str(error).split("\n")[0].split(" SQLSTATE")[0].removesuffix(";")
+        return ConfigurationError(
+            f"{self.contract.table}: Spark cannot read the SQL of the rule {expectation.rule!r}: {reason} "
+            f"Mend it in {self.contract.suite.file or 'the suite'}."
+        )
 
 
 def _collect(frames: Mapping[Any, DataFrame]) -> dict[tuple[Any, date], Mapping[str, int]]:

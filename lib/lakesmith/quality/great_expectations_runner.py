@@ -7,7 +7,6 @@ happens in here, when a suite needs it. Answers are reduced to counts before any
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import warnings
@@ -22,6 +21,7 @@ from pyspark.sql import functions as F
 from lakesmith.contracts.model import BATCH_DATE, Contract, Expectation
 from lakesmith.quality.masking import COUNTING_TYPES, is_masked
 from lakesmith.quality.results import Outcome, Result
+from lakesmith.quality.silence import errors_without_values
 
 __all__ = [
     "COUNTS_ONLY",
@@ -150,23 +150,11 @@ def _condition_name(message: str) -> str:
 
 
 @contextmanager
-def _errors_without_values() -> Iterator[None]:
-    """Keeps PySpark from logging the text of failed queries, which quotes values of rows."""
-    logger = logging.getLogger("SQLQueryContextLogger")
-    before = logger.disabled
-    logger.disabled = True
-    try:
-        yield
-    finally:
-        logger.disabled = before
-
-
-@contextmanager
 def quiet_context() -> Iterator[Any]:
     """An ephemeral Great Expectations context with one Spark asset, which leaves nothing behind."""
     # Read once, when the library is imported: nothing may be sent from a customer's cluster.
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    with warnings.catch_warnings(), _errors_without_values():
+    with warnings.catch_warnings(), errors_without_values():
         # Great Expectations warns of its own deprecations (condition_parser, force_reuse_spark_context).
         warnings.simplefilter("ignore", DeprecationWarning)
         import great_expectations as gx

@@ -28,7 +28,7 @@ COUNTING_TYPES = {
     "expect_table_row_count_to_equal",
     "unexpected_rows_expectation",
 }
-"""Their observed value counts rows or names columns and types, whatever the column; it is no value of a row."""
+"""Their observed value counts rows or names columns and types, whatever the column; never a row's value."""
 
 
 def is_masked(expectation: Expectation, contract: Contract) -> bool:

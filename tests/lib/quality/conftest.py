@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -67,7 +67,12 @@ def spark(spark_session: SparkSession) -> SparkSession:
     return spark_session
 
 
-DAY, ONE_ROW, ONLY_NULLS, EMPTY = date(2011, 3, 1), date(2011, 3, 2), date(2011, 3, 3), date(2011, 3, 4)
+DAY, ONE_ROW, ONLY_NULLS, EMPTY = (date(2011, 3, day) for day in (1, 2, 3, 4))
+
+
+def _utc(*parts: int) -> datetime:
+    """A time as Spark takes it for the session's zone, UTC."""
+    return datetime(*parts, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
@@ -76,13 +81,13 @@ def orders(spark: SparkSession) -> Iterator[DataFrame]:
     schema = ", ".join(f"{name} {kind}" for name, kind in TYPES.items()) + ", batch_date date"
     nan, infinity = float("nan"), float("inf")
     rows = [
-        ("a", 1, 1, 1.5, Decimal("1.250"), date(2011, 1, 1), datetime(2011, 1, 1, 10), True, DAY),
-        ("bb", 2, None, nan, Decimal("-3"), date(2011, 1, 5), datetime(2011, 1, 2), False, DAY),
+        ("a", 1, 1, 1.5, Decimal("1.250"), date(2011, 1, 1), _utc(2011, 1, 1, 10), True, DAY),
+        ("bb", 2, None, nan, Decimal("-3"), date(2011, 1, 5), _utc(2011, 1, 2), False, DAY),
         (None, None, None, None, None, None, None, None, DAY),
-        ("a", 2, 5, -1.0, Decimal("7"), date(2010, 1, 1), datetime(2012, 1, 1), None, DAY),
+        ("a", 2, 5, -1.0, Decimal("7"), date(2010, 1, 1), _utc(2012, 1, 1), None, DAY),
         ("Ünï ", None, 3, infinity, None, date(2011, 1, 1), None, True, DAY),
-        ("", 2**53 + 1, 1, -0.0, Decimal("1.250"), date(1500, 1, 1), datetime(1969, 12, 31), True, DAY),
-        ("a", 3, 3, 0.0, Decimal("0.001"), date(2011, 1, 1), datetime(2011, 1, 1), True, ONE_ROW),
+        ("", 2**53 + 1, 1, -0.0, Decimal("1.250"), date(1500, 1, 1), _utc(1969, 12, 31), True, DAY),
+        ("a", 3, 3, 0.0, Decimal("0.001"), date(2011, 1, 1), _utc(2011, 1, 1), True, ONE_ROW),
         (None, None, None, None, None, None, None, None, ONLY_NULLS),
     ]
     frame = spark.createDataFrame(rows, schema).coalesce(1).cache()

@@ -18,7 +18,7 @@ from lakesmith.quality.great_expectations_runner import COUNTS_ONLY, quiet_conte
 from lakesmith.quality.grouped import GROUPED_TYPES
 from lakesmith.quality.questions import AGGREGATE_TYPES, STRUCTURE_TYPES
 
-DAY, ONE_ROW, ONLY_NULLS, EMPTY = date(2011, 3, 1), date(2011, 3, 2), date(2011, 3, 3), date(2011, 3, 4)
+DAY, ONE_ROW, ONLY_NULLS, EMPTY = (date(2011, 3, day) for day in (1, 2, 3, 4))
 BATCHES = {"six rows": DAY, "one row": ONE_ROW, "one row of nulls": ONLY_NULLS, "no row": EMPTY}
 IS_A = {"type": "comparison", "column": {"name": "name"}, "operator": "==", "parameter": "a"}
 NO_LINES = {"type": "nullity", "column": {"name": "lines"}, "is_null": True}
@@ -61,7 +61,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "between, days": column("values_to_be_between", column="day", min_value="1582-10-15"),
     "between, times": column(
-        "values_to_be_between", column="at", min_value="2011-01-01", max_value="2011-01-01T10:00:00"
+        "values_to_be_between", column="at", min_value="2011-01-01", max_value="2011-01-02"
+    ),
+    "between, times by the second": column(
+        "values_to_be_between", column="at", min_value="2011-01-01T10:00:00", strict_min=True
     ),
     "regex": column("values_to_match_regex", column="name", regex="^[a-z]+$"),
     "regex anywhere": column("values_to_match_regex", column="name", regex="b{2}|ï"),
@@ -156,11 +159,22 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+# One case of each type suffices where there is little to see: Great Expectations starts several jobs for some.
+FIRST_OF_TYPE = {kind: case for case, (kind, _) in reversed(CASES.items())}.values()
+CASES_OF_BATCH = {
+    DAY: list(CASES),
+    EMPTY: list(FIRST_OF_TYPE),
+    ONE_ROW: [case for case in FIRST_OF_TYPE if CASES[case][0] in AGGREGATE_TYPES],
+    ONLY_NULLS: [case for case in FIRST_OF_TYPE if CASES[case][0].startswith("expect_column_value")],
+}
+PAIRS = [(case, batch) for batch, day in BATCHES.items() for case in CASES_OF_BATCH[day]]
+
+
 @pytest.fixture(scope="module")
 def both(
     orders: DataFrame, make_contract: Callable[..., Contract]
 ) -> tuple[Mapping[date, BatchVerdict], Mapping[date, Mapping[str, Any]]]:
-    """The answers of the gate and of Great Expectations to every case, for every batch."""
+    """The answers of the gate and of Great Expectations to the cases, by batch."""
     contract = make_contract(
         [
             {"type": kind, "kwargs": kwargs, "meta": {"rule": f"case_{at}"}}
@@ -170,18 +184,18 @@ def both(
     gate = Gate.compile(contract)
     assert gate.left_to_great_expectations == ()
     verdicts = gate.evaluate(orders, list(BATCHES.values()), {}, {})
+    asked = dict(zip(CASES, contract.suite.expectations, strict=True))
     with quiet_context() as context:
         native = {
             day: validate(
-                context, orders.where(orders.batch_date == day), contract.suite.expectations, COUNTS_ONLY
+                context, orders.where(orders.batch_date == day), [asked[case] for case in cases], COUNTS_ONLY
             )
-            for day in BATCHES.values()
+            for day, cases in CASES_OF_BATCH.items()
         }
     return verdicts, native
 
 
-@pytest.mark.parametrize("batch", BATCHES)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("case", "batch"), PAIRS)
 def test_the_gate_answers_as_great_expectations(
     case: str, batch: str, both: tuple[Mapping[date, BatchVerdict], Mapping[date, Mapping[str, Any]]]
 ) -> None:
