@@ -1,6 +1,7 @@
 """The decorator that makes a function the transform of a table.
 
-Owns what a job file sees of Lakesmith. Importing it costs nothing: the engine, and Spark with it, comes only when `main` is called.
+Owns what a job file sees of Lakesmith. Importing it costs nothing: the engine, and Spark with it, comes only
+when `main` is called.
 """
 
 from __future__ import annotations

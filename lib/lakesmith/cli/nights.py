@@ -13,6 +13,7 @@ import typer
 from lakesmith.cli.options import AsJson, Env, Invocation, OutcomeFile, Project, Tables
 from lakesmith.cli.output import answer, answer_json, messages
 from lakesmith.cli.progress import tables_progress
+from lakesmith.cli.wording import count
 from lakesmith.contracts.days import BatchRange, parse_day
 from lakesmith.errors import LakesmithError
 
@@ -153,7 +154,7 @@ def _first_night(graph: TableGraph, tables: Sequence[str]) -> str:
     owning = {table: start.shifted(graph.contracts[table].lag_days).first for table, start in first.items()}
     table = min(owning, key=lambda name: (owning[name], name))
     lag = graph.contracts[table].lag_days
-    because = f", which lags {lag} days," if lag else ""
+    because = f", which lags {count(lag, 'day')}," if lag else ""
     return (
         f"history starts on {graph.starts[table]}, and the first night of {table}{because} is {owning[table]}"
     )

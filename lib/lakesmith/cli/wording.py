@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Trouble", "count", "days_text", "entry", "grid", "group_states", "group_troubles", "number"]
 
 _RANGES_SHOWN = 3
+_LEAST_TEXT = 24
 # What differs in reasons that are otherwise the same: days, times, digests, run ids, numbers.
 _VARYING = re.compile(r"\b(?:\d{8}T\d{6}-[0-9a-f]{8}|[0-9a-f]{8,}|\d(?:[\d:.,/-]*\d)?)\b")
 _LISTED = re.compile(r"#(?:, #)*(?: and # more)?")
@@ -151,5 +152,6 @@ def grid(*headings: str, right: Iterable[str] = (), wrap: Iterable[str] = (), ap
             justify="right" if heading in numbers else "left",
             no_wrap=heading not in texts,
             overflow="fold",
+            min_width=_LEAST_TEXT if heading in texts else None,
         )
     return table

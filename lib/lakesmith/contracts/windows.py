@@ -59,6 +59,12 @@ class Window:
         last = batch + timedelta(self.last_offset)
         return BatchRange(first, last) if first <= last else None
 
+    def reach(self, batches: BatchRange) -> BatchRange:
+        """All days that any batch of a range reads, whatever the start of history."""
+        return BatchRange(
+            batches.first + timedelta(self.first_offset), batches.last + timedelta(self.last_offset)
+        )
+
     def read_by(self, day: date) -> BatchRange:
         """The batches whose window holds `day`."""
         return BatchRange(day - timedelta(self.last_offset), day - timedelta(self.first_offset))

@@ -74,8 +74,9 @@ class NightResult:
     def exit_code(self) -> ExitCode:
         """One code for all; the first of these that applies.
 
-        1 or 2 for an error; 3 for rejected batches, 6 when a range published others; 5 for a lease; 4 for what is missing. What is
-        blocked only because something else in this very run was rejected or failed changes nothing.
+        1 or 2 for an error; 3 for rejected batches, 6 when a range published others; 5 for a lease; 4 for
+        what is missing. What is blocked only because something else in this very run was rejected or
+        failed changes nothing.
         """
         errors = [_code(result.error) for result in self.tables.values() if result.error is not None]
         hard = [code for code in errors if code not in (ExitCode.BUSY, ExitCode.MISSING, ExitCode.REJECTED)]

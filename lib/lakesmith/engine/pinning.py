@@ -1,7 +1,7 @@
 """Pinning: which version of which input a run reads, and what every batch of the run reads of it.
 
-Owns the promise that what a record says was read is what Spark read: digests come from the records of just those files that are live in
-the pinned version.
+Owns the promise that what a record says was read is what Spark read: digests come from the records of just
+those files that are live in the pinned version.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class PinnedInputs:
 
     def reads(self, day: date) -> tuple[InputRead, ...]:
         """What one batch reads, by name of the input."""
-        found = [pinned.reads[day] for pinned in (*self.tables, *self.sources)]
+        found = [*(t.reads[day] for t in self.tables), *(s.reads[day] for s in self.sources)]
         return tuple(sorted(found, key=lambda read: read.name))
 
     def rows_read(self, day: date) -> int | None:

@@ -499,7 +499,10 @@ def _bounded(reasons: Sequence[str]) -> str:
 
 
 def _without_values(error: Exception) -> str:
-    """An error for the ledger: Lakesmith's own say counts and names only; of others only the kind, since Spark's messages quote data."""
+    """An error for the ledger.
+
+    Lakesmith's own say counts and names only; of others only the kind is kept, since Spark's messages quote data.
+    """
     if isinstance(error, LakesmithError):
         return f"{type(error).__name__}: {error}"
     condition = getattr(error, "getCondition", None)

@@ -9,7 +9,7 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from lakesmith.config.load import load_settings
@@ -38,7 +38,7 @@ def open_context(environment: str | None, project_root: Path | None = None) -> C
         ConfigurationError: files or settings hold mistakes.
     """
     settings = load_settings(environment, project_root)
-    types = {}
+    types: Mapping[str, frozenset[str]] = {}
     if settings.quality.expectation_modules:
         # Great Expectations takes seconds to import: only where a project brings expectations of its own.
         from lakesmith.quality.custom import load_expectation_modules

@@ -1,8 +1,9 @@
 """Publishing: staged files become the table's, in one commit that either is there whole or is not there at all.
 
-Owns the only way in which a Lakesmith table changes its rows. No byte is copied: the staged files' own log entries are committed to
-the target's log, put-if-absent, with the removes computed from the very version that the commit follows. deltalake's own
-retries are off, since they would rebase those removes and double the batches.
+Owns the only way in which a Lakesmith table changes its rows. No byte is copied: the staged files' own log
+entries are committed to the target's log, put-if-absent, with the removes computed from the very version that
+the commit follows. deltalake's own retries are off, since they would rebase those removes and double the
+batches.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ def read_batches(
 def read_staged(spark: SparkSession, lake: LakeLocation, contract: Contract, staged: Staged) -> DataFrame:
     """What a run staged: the contract's columns, `broken_rules`, `batch_date` and `_outcome`.
 
-    Just the files that the staged log names are read, and as plain Parquet: the run has read that log already, and a file that a failed
-    task left beside them is not in it.
+    Just the files that the staged log names are read, and as plain Parquet: the run has read that log
+    already, and a file that a failed task left beside them is not in it.
     """
     columns = [f"`{c.name}` {c.type}" for c in contract.columns]
     ddl = ", ".join([*columns, f"{BROKEN_RULES} array<string>", f"{BATCH_DATE} date", f"{OUTCOME} string"])

@@ -1,7 +1,7 @@
 """Staging: the one write of a run, as a small Delta table inside the target's own folder.
 
-Owns how rows are spread over files and what is known of those files before anybody reads them. What is staged is invisible until it is
-published, and it is published without copying a byte.
+Owns how rows are spread over files and what is known of those files before anybody reads them. What is staged
+is invisible until it is published, and it is published without copying a byte.
 """
 
 from __future__ import annotations

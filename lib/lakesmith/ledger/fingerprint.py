@@ -1,7 +1,7 @@
 """Fingerprints: what a batch was computed by, in three numbers that answer three questions.
 
-Owns what goes into each: `data` decides whether rows may differ, `audit` whether they must be judged anew, `doc` neither. The text
-of the code comes from `lakesmith.ledger.source_text`.
+Owns what goes into each: `data` decides whether rows may differ, `audit` whether they must be judged anew,
+`doc` neither. The text of the code comes from `lakesmith.ledger.source_text`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from lakesmith.ledger.source_text import transform_code
 __all__ = ["SCHEME", "fingerprints", "fingerprints_by"]
 
 SCHEME = 1
-"""The algorithm that new records carry. An older one stays in `_SCHEMES`: a record is compared by the scheme that made it, so that
-an upgrade of Lakesmith confirms batches instead of making them stale."""
+"""The algorithm that new records carry. An older one stays in `_SCHEMES`: a record is compared by the scheme
+that made it, so that an upgrade of Lakesmith confirms batches instead of making them stale."""
 
 
 def fingerprints(contract: Contract, sources: Mapping[str, Source], root: Path) -> Fingerprints:

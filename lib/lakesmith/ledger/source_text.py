@@ -1,7 +1,7 @@
 """The code that a transform reaches, as text in which only behaviour counts.
 
-Owns finding the definitions and writing them down so that comments, formatting, docstrings, annotations and the Python version make
-no difference. A job is parsed, never imported.
+Owns finding the definitions and writing them down so that comments, formatting, docstrings, annotations and
+the Python version make no difference. A job is parsed, never imported.
 
 The reach of a transform is its own function, and everything of the project that its names lead to: functions, classes and
 constants of its module, and of modules under the project's lib/ and jobs/ and of Lakesmith itself. Other packages are not
@@ -188,8 +188,7 @@ def _text(node: Any) -> str:
             for name, value in ast.iter_fields(node):
                 if (
                     name in _SILENT_FIELDS
-                    or value is None
-                    and not isinstance(node, ast.Constant)
+                    or (value is None and not isinstance(node, ast.Constant))
                     or value == []
                 ):
                     continue

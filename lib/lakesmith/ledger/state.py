@@ -131,18 +131,15 @@ class Judge:
             for child in self.graph.children(table):
                 for entry in self.graph.contracts[child].inputs:
                     if entry.table == table and child in spans:
-                        first = entry.window.reads(spans[child].first, date.min)
-                        last = entry.window.reads(spans[child].last, date.min)
-                        if first and last:
-                            ranges.append(BatchRange(first.first, last.last))
+                        ranges.append(entry.window.reach(spans[child]))
             if not ranges:
                 continue
-            start = self.graph.starts[table]
-            reach = BatchRange(min(r.first for r in ranges), max(r.last for r in ranges))
+            start, last = self.graph.starts[table], max(r.last for r in ranges)
             # A table that reads itself depends on all its past.
-            first = start if self.graph.contracts[table].reads_itself else max(start, reach.first)
-            if first <= reach.last:
-                spans[table] = BatchRange(first, reach.last)
+            reads_itself = self.graph.contracts[table].reads_itself
+            first = start if reads_itself else max(start, min(r.first for r in ranges))
+            if first <= last:
+                spans[table] = BatchRange(first, last)
         return spans
 
     def _table(
@@ -150,7 +147,7 @@ class Judge:
     ) -> dict[date, BatchState]:
         history = self._histories(contract.table)
         live = self._live(contract.table)
-        folders = {i.source: self._landed(i.source, span) for i in contract.inputs if i.source}
+        folders = {i.target: self._landed(i.target, span) for i in contract.inputs if i.source}
         states: dict[date, BatchState] = {}
         for day in span:
             standing = history.standing(day)
@@ -166,7 +163,7 @@ class Judge:
         standing: BatchRecord | None,
         history: TableHistory,
         live: LiveTable | None,
-        folders: Mapping[str | None, Mapping[date, DayFiles]],
+        folders: Mapping[str, Mapping[date, DayFiles]],
         tracks: Mapping[str, _Track],
     ) -> BatchState:
         def state(kind: State, reason: str = "", **more: Any) -> BatchState:
@@ -224,7 +221,7 @@ class Judge:
         self,
         contract: Contract,
         record: BatchRecord,
-        folders: Mapping[str | None, Mapping[date, DayFiles]],
+        folders: Mapping[str, Mapping[date, DayFiles]],
         tracks: Mapping[str, _Track],
     ) -> str:
         """Why a published batch would come out differently now; empty when it would not."""

@@ -131,8 +131,13 @@ class Result:
         elif outcome.unexpected_count is not None:
             native["unexpected_count"] = outcome.unexpected_count
         if outcome.observed_value is not None or outcome.element_count is None:
-            native["observed_value"] = self.observed_value
+            native["observed_value"] = _finite(self.observed_value)
         return native | dict(outcome.details)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity; readers that keep to it would refuse the whole result."""
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 def _counts(outcome: Outcome) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from workspaces import METERS, Workspace
 
 from lakesmith.errors import ExitCode
+from workspaces import METERS, Workspace
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from datetime import date
 
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from workspaces import Workspace, day
 
 from lakesmith.errors import ExitCode
 from lakesmith.ledger.ops import Ops
 from lakesmith.ledger.records import BatchOutcome, NightRecord, QualityRecord, RunRecord
+from workspaces import Workspace, day
 
 UP_TO_SILVER = ["bronze.readings", "silver.readings"]
 UP_TO_USAGE = [*UP_TO_SILVER, "gold.usage"]

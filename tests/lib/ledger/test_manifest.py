@@ -191,9 +191,9 @@ def test_an_open_day_without_a_file_names_where_it_was_looked_for(landing: Landi
     assert caught.value.exit_code is ExitCode.MISSING
     assert not caught.value.retryable
     assert str(caught.value) == (
-        "shop has no file for 2011-03-01: looked for 2011-03-01.csv or 2011-03-01-*.csv or 2011-03-01.csv.gz in "
-        f"{landing.root}/shop. Deliver the file; or, if the source was shut that day, add it to `closed` in "
-        "conf/sources/shop.yml; or point LAKESMITH__LANDING_ROOT at the right folder."
+        "shop has no file for 2011-03-01: looked for 2011-03-01.csv or 2011-03-01-*.csv or 2011-03-01.csv.gz "
+        f"in {landing.root}/shop. Deliver the file; or, if the source was shut that day, add it to `closed` "
+        "in conf/sources/shop.yml; or point LAKESMITH__LANDING_ROOT at the right folder."
     )
 
 

@@ -9,7 +9,10 @@ from lakesmith.quality.custom import BadExpectationModule, load_expectation_modu
 EVEN = '''
 from great_expectations.expectations.expectation import ColumnMapExpectation
 from great_expectations.execution_engine.sparkdf_execution_engine import SparkDFExecutionEngine
-from great_expectations.expectations.metrics.map_metric_provider import ColumnMapMetricProvider, column_condition_partial
+from great_expectations.expectations.metrics.map_metric_provider import (
+    ColumnMapMetricProvider,
+    column_condition_partial,
+)
 
 
 class ColumnValuesEven(ColumnMapMetricProvider):
