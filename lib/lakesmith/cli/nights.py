@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lakesmith.cli.options import AsJson, Env, Invocation, OutcomeFile, Project, Tables
-from lakesmith.cli.output import answer, answer_json, messages
+from lakesmith.cli.output import answer, answer_json
 from lakesmith.cli.progress import tables_progress
+from lakesmith.cli.spark import start_spark
 from lakesmith.cli.wording import count
 from lakesmith.contracts.days import BatchRange, parse_day
 from lakesmith.errors import LakesmithError
@@ -130,12 +131,12 @@ def _nights(
 
 
 def carry_out(context: Context, plan: Plan) -> NightResult:
-    """Executes a plan with its progress on stderr."""
+    """Executes a plan with its progress on stderr; one without steps starts no Spark."""
     from lakesmith.engine.night import execute
 
+    if plan.steps:
+        start_spark(context)
     with tables_progress(len(plan.steps)) as progress:
-        if plan.steps and messages.is_terminal:
-            messages.print("starting Spark takes some seconds", style="dim")
         return execute(context, plan, progress)
 
 

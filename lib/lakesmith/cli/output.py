@@ -72,7 +72,13 @@ def width() -> int:
 
 
 class _Log(logging.Handler):
-    """Log records as lines of the console on stderr."""
+    """Log records as lines of the console on stderr: the library's own, and errors of others."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        # Ctrl-C is no error, but py4j logs it as one.
+        interrupted = bool(record.exc_info) and record.exc_info[0] is KeyboardInterrupt
+        ours = record.name.split(".")[0] == "lakesmith"
+        return not interrupted and (ours or record.levelno >= logging.ERROR)
 
     def emit(self, record: logging.LogRecord) -> None:
         style = "red" if record.levelno >= logging.ERROR else "yellow"
@@ -84,11 +90,14 @@ class _Log(logging.Handler):
 
 
 def log_to_terminal(level: int) -> None:
-    """Shows the library's own log from a level on.
+    """Shows the library's own log from a level on, and what others log as errors.
 
     Args:
         level: one of logging's.
     """
-    ours = logging.getLogger("lakesmith")
-    ours.handlers = [_Log()]
-    ours.setLevel(level)
+    root = logging.getLogger()
+    if not any(isinstance(handler, _Log) for handler in root.handlers):
+        root.addHandler(_Log())
+    logging.getLogger("lakesmith").setLevel(level)
+    # What py4j logs it also raises.
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)

@@ -127,6 +127,9 @@ def _docs_folder(context: Context, table: str, day: date) -> Path:
 
 
 def _validate(context: Context, contract: Contract, day: date, folder: Path) -> dict[str, object]:
+    from lakesmith.cli.spark import start_spark
+
+    spark = start_spark(context)
     try:
         from lakesmith.lake.reading import read_batches
         from lakesmith.quality.native import validate_with_great_expectations
@@ -142,7 +145,7 @@ def _validate(context: Context, contract: Contract, day: date, folder: Path) -> 
     }
     frames = {
         entry.name: read_batches(
-            context.spark,
+            spark,
             context.lake,
             context.project.graph.contracts[entry.table],
             versions.get(entry.table),
@@ -151,5 +154,5 @@ def _validate(context: Context, contract: Contract, day: date, folder: Path) -> 
         for entry in contract.inputs
         if entry.table is not None and entry.window.is_same_day
     }
-    rows = read_batches(context.spark, context.lake, contract, versions[contract.table], days)
+    rows = read_batches(spark, context.lake, contract, versions[contract.table], days)
     return validate_with_great_expectations(rows, contract, day, frames, folder)

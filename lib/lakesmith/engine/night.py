@@ -13,7 +13,6 @@ from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.graph import TableGraph
 from lakesmith.engine.context import Context
 from lakesmith.engine.outcome import NightResult, TableResult
-from lakesmith.engine.run import run_table
 from lakesmith.ledger.ops import now
 from lakesmith.ledger.plan import Plan, Step, make_plan
 from lakesmith.ledger.records import NightRecord
@@ -62,6 +61,9 @@ def execute(context: Context, plan: Plan, progress: Progress | None = None) -> N
     Every table is judged again when its turn comes: what its parents published, or did not, decides. After a plan for the whole
     graph one record names the version of every table.
     """
+    if plan.steps:
+        # Here, not above: a night with nothing to do must not pay for importing Spark.
+        from lakesmith.engine.run import run_table
     progress = progress or _Silent()
     began = time.monotonic()
     results: dict[str, TableResult] = {}

@@ -18,7 +18,6 @@ from lakesmith.contracts.load import load_project
 from lakesmith.engine.context import Context
 from lakesmith.engine.night import execute, plan_nights
 from lakesmith.engine.outcome import NightResult, TableResult
-from lakesmith.engine.run import run_table
 from lakesmith.errors import ExitCode, LakesmithError, UsageError
 from lakesmith.jobs import Job
 
@@ -58,6 +57,8 @@ def submit_one(job: Job, file: Path, arguments: Sequence[str]) -> ExitCode:
     parser = _parser(file.name, f"Runs {job.table} for a range of nights.")
 
     def run(options: argparse.Namespace) -> NightResult:
+        from lakesmith.engine.run import run_table
+
         context = open_context(options.env, _project_of(file))
         contract = context.project.graph.contract(job.table)
         nights = _nights(options)

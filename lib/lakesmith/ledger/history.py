@@ -14,7 +14,7 @@ from lakesmith.ledger.live import LiveTable
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.ops import Ops
 from lakesmith.ledger.provenance import Provenance
-from lakesmith.ledger.records import BatchRecord
+from lakesmith.ledger.records import BatchRecord, RunRecord
 
 __all__ = ["Ledger", "TableHistory"]
 
@@ -101,6 +101,11 @@ class Ledger:
         for entry in stamped:
             self.history(entry.table).add(entry)
         return tuple(stamped)
+
+    def record_run(self, record: RunRecord) -> RunRecord:
+        """Appends the record of a run and hands it back."""
+        self.ops.append([record])
+        return record
 
     def _load(self, table: str | None) -> None:
         assert self._histories is not None

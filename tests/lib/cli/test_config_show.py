@@ -29,6 +29,7 @@ def test_secrets_are_masked_for_people_and_for_programs(
         assert answer.code == 0
         assert "hunter2" not in answer.out + answer.err
         assert "********@mlflow.example" in answer.out
+        assert "variable LAKESMITH__STORAGE_OPTIONS__AWS_SECRET_ACCESS_KEY" in answer.out
 
 
 def test_mistakes_are_listed_all_at_once(

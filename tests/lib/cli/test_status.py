@@ -124,6 +124,13 @@ def test_the_newest_record_counts_where_files_are_gone(ask: Ask, meters: Workspa
     assert ask("status", "--json").json["to"] == "2024-01-06"
 
 
+def test_a_record_of_a_table_with_a_lag_counts_for_the_night_that_owns_it(
+    ask: Ask, meters: Workspace
+) -> None:
+    publish(meters, range(1, 7), ["gold.next_day"])
+    assert ask("status", "--json").json["to"] == "2024-01-07"
+
+
 def test_an_unknown_table_is_an_error_with_the_known_ones(ask: Ask, meters: Workspace) -> None:
     answer = ask("status", "--table", "gold.usages")
     assert (answer.code, answer.out) == (2, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import date
 
@@ -94,7 +95,9 @@ def test_forced_runs_compute_the_same_digests_and_publish_nothing(built: Workspa
     again = built.run(1, 3, force=True)
 
     assert again.spark_jobs > 0
-    assert {table: r.unchanged for table, r in again.tables.items()} == dict.fromkeys(ALL, 0)
+    assert {table: r.unchanged for table, r in again.tables.items()} == dict.fromkeys(ALL, 3) | {
+        "gold.next_day": 2
+    }
     assert built.versions() == versions
     assert {table: built.digests(table) for table in ALL} == digests
     assert {table: len(built.records(table)) for table in ALL} == entries
@@ -277,6 +280,46 @@ def test_closed_days_are_empty_batches(meters: Workspace) -> None:
     }
     assert meters.records("silver.readings")[-1].outcome is BatchOutcome.EMPTY
     assert meters.rows("gold.usage_3d", "batch_date", "kwh")[-1] == (day(7), 2)
+
+
+def test_a_broken_file_fails_its_day_and_no_other(built: Workspace) -> None:
+    built.land_text(2, "Meter,Street\nm1,High St\n")
+    built.land(4, ("m1", 4, ""))
+    built.land(5, ("m1", 5, ""))
+    (built.root / "landing/readings/2024-01-05-b.csv").write_bytes(b"\xff\xfeM\x00e\x00")
+
+    night = built.run(1, 5, UP_TO_SILVER)
+
+    assert night.exit_code is ExitCode.PARTIAL
+    assert {d.day: reason.split(":")[0] for d, reason in night.tables["bronze.readings"].reasons.items()} == {
+        2: "ColumnsMissing",
+        5: "FileBroken",
+    }
+    assert built.states(1, 5)["bronze.readings"] == "fresh failed fresh fresh failed"
+    assert {row[0] for row in built.rows("silver.readings", "batch_date")} == {day(n) for n in (1, 2, 3, 4)}
+
+
+def test_a_file_that_breaks_further_in_fails_its_day_and_no_other(built: Workspace) -> None:
+    built.edit("conf/sources/readings.yml", '"{batch_date}-*.csv"', '"{batch_date}.csv.gz"')
+    built.land(4, ("m1", 4, ""))
+    whole = gzip.compress(b"Meter,kWh\n" + b"m1,5\n" * 200_000)
+    (built.root / "landing/readings/2024-01-05.csv.gz").write_bytes(whole[: len(whole) // 2])
+
+    night = built.run(4, 5, ["bronze.readings"])
+
+    assert night.exit_code is ExitCode.PARTIAL
+    assert built.states(4, 5)["bronze.readings"] == "fresh failed"
+    assert "FileBroken" in night.tables["bronze.readings"].reasons[day(5)]
+
+
+def test_unknown_columns_are_kept_and_warned_of(built: Workspace) -> None:
+    built.land(4, ("m1", 4, "High St", "x9"), header="Meter,kWh,Street,Serial")
+
+    night = built.run(4, tables=["bronze.readings"])
+
+    assert night.exit_code is ExitCode.DONE
+    assert built.rows("bronze.readings", "batch_date", "extra")[-1] == (day(4), [("Serial", "x9")])
+    assert "Serial" in night.tables["bronze.readings"].runs[0].warnings[0]
 
 
 def test_a_missing_file_on_an_open_day_is_an_error_that_blocks_by_name(built: Workspace) -> None:
