@@ -35,7 +35,7 @@ def command(
     days: Annotated[int, typer.Option("--days", min=1, help="Calendar days.")] = 120,
     lines_per_day: Annotated[
         int, typer.Option("--lines-per-day", help="Lines of an open day, on average.")
-    ] = 1500,
+    ] = 1000,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same lake.")] = 7,
     project: Project = None,
     as_json: AsJson = False,

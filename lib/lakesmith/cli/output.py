@@ -76,7 +76,7 @@ class _Log(logging.Handler):
 
     def filter(self, record: logging.LogRecord) -> bool:
         # Ctrl-C is no error, but py4j logs it as one.
-        interrupted = bool(record.exc_info) and record.exc_info[0] is KeyboardInterrupt
+        interrupted = record.exc_info is not None and record.exc_info[0] is KeyboardInterrupt
         ours = record.name.split(".")[0] == "lakesmith"
         return not interrupted and (ours or record.levelno >= logging.ERROR)
 
