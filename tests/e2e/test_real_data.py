@@ -15,7 +15,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from deltalake import DeltaTable
-from oracles.customer_features import brute_force_features, population
 from pyspark.sql import SparkSession
 
 from lakesmith.contracts.days import BatchRange
@@ -24,6 +23,7 @@ from lakesmith.engine.night import execute, plan_nights
 from lakesmith.engine.outcome import NightResult
 from lakesmith.engine.submit import open_context
 from lakesmith.errors import ExitCode
+from oracles.customer_features import brute_force_features, population
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("LAKESMITH_REAL_DATA", ROOT.parent / "shared" / "data"))
@@ -34,7 +34,9 @@ CUT = date(2011, 3, 31)
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(not DATA.is_dir(), reason="the real files are not part of the project; set LAKESMITH_REAL_DATA"),
+    pytest.mark.skipif(
+        not DATA.is_dir(), reason="the real files are not part of the project; set LAKESMITH_REAL_DATA"
+    ),
 ]
 
 
@@ -46,7 +48,10 @@ class Build:
         self.nights: list[NightResult] = []
 
     def context(self) -> Context:
-        os.environ["LAKESMITH__LANDING_ROOT"], os.environ["LAKESMITH__LAKE_ROOT"] = str(self.landing), str(self.root)
+        os.environ["LAKESMITH__LANDING_ROOT"], os.environ["LAKESMITH__LAKE_ROOT"] = (
+            str(self.landing),
+            str(self.root),
+        )
         try:
             return open_context("dev", ROOT)
         finally:
@@ -63,7 +68,7 @@ class Build:
         chosen = [("batch_date", "in", [str(d) for d in days])] if days else None
         rows = DeltaTable(self.context().lake.path(table)).to_pyarrow_table(partitions=chosen).to_pandas()
         order = [c for c in rows.columns if not rows[c].map(lambda v: isinstance(v, list | dict)).any()]
-        ordered = rows.astype({c: str for c in order}).sort_values(order, kind="stable").index
+        ordered = rows.astype(dict.fromkeys(order, str)).sort_values(order, kind="stable").index
         return rows.loc[ordered].reset_index(drop=True)
 
     def digests(self) -> Mapping[str, Mapping[date, str]]:
@@ -109,10 +114,19 @@ def test_silver_is_what_pandas_counted(whole: Build) -> None:
     (night,) = whole.nights
     assert night.exit_code is ExitCode.DONE
     run = night.tables["silver.sales_lines"].runs[0]
-    assert (run.rows_read, run.rows_published, run.rows_dropped, run.rows_quarantined) == (245_903, 243_891, 2_012, 0)
+    assert (run.rows_read, run.rows_published, run.rows_dropped, run.rows_quarantined) == (
+        245_903,
+        243_891,
+        2_012,
+        0,
+    )
 
     lines = whole.frame("silver.sales_lines")
-    assert lines.line_type.value_counts().to_dict() == {"sale": 237_945, "cancellation": 4_473, "write_off": 1_473}
+    assert lines.line_type.value_counts().to_dict() == {
+        "sale": 237_945,
+        "cancellation": 4_473,
+        "write_off": 1_473,
+    }
     known = lines[(lines.line_type == "sale") & lines.customer_id.notna()]
     assert len(known) == 170_666
     assert known.invoice_no.nunique() == 8_802

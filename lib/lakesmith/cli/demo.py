@@ -110,13 +110,13 @@ def _run(
     night = carry_out(context, plan)
     if outcome is not None:
         write_outcome(outcome, night)
-    if night.exit_code:
-        answer(*night_lines(night, context.project.graph, invocation))
-        return int(night.exit_code)
     made = summary(context, nights)
     if as_json:
         answer_json({**made, "outcome": night.to_json()})
-        return 0
+        return int(night.exit_code)
+    if night.exit_code:
+        answer(*night_lines(night, context.project.graph, invocation))
+        return int(night.exit_code)
     if not plan.steps:
         answer(
             f"nothing to do: the demo of {nights} is there already, all {plan.untouched:,} batches fresh.",

@@ -14,7 +14,7 @@ from datetime import date
 from functools import reduce
 from typing import Any
 
-from pyspark.errors import AnalysisException, ParseException, PySparkException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -138,11 +138,8 @@ class Gate:
         self._totals: dict[str, Expectation] = {}
         left = []
         for expectation in self.expectations:
-            try:
-                answered = question(expectation, self.columns, self._aggregates)
-                grouped = None if answered else grouped_question(expectation, self._aggregates)
-            except ParseException as error:
-                raise self._unresolved(expectation, error) from None
+            answered = question(expectation, self.columns, self._aggregates)
+            grouped = None if answered else grouped_question(expectation, self._aggregates)
             if answered:
                 self._questions[expectation.rule] = answered
             elif grouped:
@@ -305,7 +302,7 @@ class Gate:
 
     def _unresolved(self, expectation: Expectation, error: PySparkException) -> ConfigurationError:
         # Of names and types only: nothing has been read when a query is analysed.
-        reason = str(error).split("\n")[0].split(" SQLSTATE")[0].removesuffix(";")
+        reason = str(error).strip().split("\n")[0].split(" SQLSTATE")[0].removesuffix(";")
         return ConfigurationError(
             f"{self.contract.table}: Spark cannot read the SQL of the rule {expectation.rule!r}: {reason} "
             f"Mend it in {self.contract.suite.file or 'the suite'}."

@@ -146,6 +146,21 @@ def test_totals_by_group_are_compared_with_an_input(
     }
 
 
+def test_a_group_that_one_side_lacks_is_unequal_though_its_totals_are_null(
+    spark: SparkSession, make_contract: Callable[..., Contract]
+) -> None:
+    only_amounts = {**TOTALS, "kwargs": {**TOTALS["kwargs"], "totals": {"sum(amount)": "sum(price)"}}}
+    contract = make_contract([only_amounts], TYPES, inputs=("lines",))
+    frame = spark.createDataFrame([(1, "Ann", None, MON), (2, "Bob", None, TUE)], SCHEMA)
+    lines = spark.createDataFrame(
+        [("Ann", None, "sale", MON)], "name string, price decimal(12,2), kind string, batch_date date"
+    )
+
+    found = verdicts(contract, frame, inputs={"lines": lines})
+
+    assert found == {MON: {"totals": True}, TUE: {"totals": False}, WED: {"totals": True}}
+
+
 def test_an_input_with_rows_for_a_batch_without_any_is_unequal(
     frame: DataFrame, lines: DataFrame, make_contract: Callable[..., Contract]
 ) -> None:
@@ -293,7 +308,7 @@ def test_sql_that_cannot_be_resolved_names_the_rule(
 
 
 def test_sql_that_cannot_be_parsed_names_the_rule(
-    make_contract: Callable[..., Contract], spark: SparkSession
+    frame: DataFrame, make_contract: Callable[..., Contract]
 ) -> None:
     condition = {"type": "pass_through", "pass_through_filter": "name = ("}
     contract = make_contract(
@@ -301,4 +316,4 @@ def test_sql_that_cannot_be_parsed_names_the_rule(
     )
 
     with pytest.raises(ConfigurationError, match=r"the rule 'named'.*PARSE_SYNTAX_ERROR"):
-        Gate.compile(contract)
+        verdicts(contract, frame)

@@ -22,9 +22,8 @@ TYPES = {"customer": "bigint", "name": "string", "amount": "int"}
 @pytest.fixture
 def frame(spark: SparkSession) -> DataFrame:
     rows = [(4711, "Jane-Doe", 1, MON), (4712, "Joe", 3, MON)]
-    return spark.createDataFrame(
-        rows, "customer bigint, name string, amount int, batch_date date"
-    ).withColumn("_outcome", F.lit("published"))
+    frame = spark.createDataFrame(rows, "customer bigint, name string, amount int, batch_date date")
+    return frame.withColumn("_outcome", F.lit("published")).coalesce(1).localCheckpoint()
 
 
 LEFT: dict[str, tuple[str, dict[str, Any], tuple[bool, dict[str, Any]]]] = {

@@ -44,12 +44,20 @@ def contract(make_contract: Callable[..., Contract]) -> Contract:
 @pytest.fixture
 def frame(spark: SparkSession) -> DataFrame:
     rows = [(4711001, "Jane-Doe", 1, MON), (4711002, "Joe", 2, MON), (4711003, "Zoe", 3, TUE)]
-    return spark.createDataFrame(rows, "customer bigint, name string, amount int, batch_date date")
+    return (
+        spark.createDataFrame(rows, "customer bigint, name string, amount int, batch_date date")
+        .coalesce(1)
+        .localCheckpoint()
+    )
 
 
 @pytest.fixture
 def lines(spark: SparkSession) -> DataFrame:
-    return spark.createDataFrame([(1, MON), (2, MON), (9, TUE)], "price int, batch_date date")
+    return (
+        spark.createDataFrame([(1, MON), (2, MON), (9, TUE)], "price int, batch_date date")
+        .coalesce(1)
+        .localCheckpoint()
+    )
 
 
 def test_both_ways_agree(contract: Contract, frame: DataFrame, lines: DataFrame) -> None:

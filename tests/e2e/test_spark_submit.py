@@ -1,0 +1,85 @@
+"""Job files as programs: `spark-submit` on every one of them gives what a night gives."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from lakesmith.contracts.days import BatchRange
+from lakesmith.contracts.load import load_project
+from lakesmith.engine.context import Context
+from lakesmith.engine.submit import open_context
+from lakesmith.simulate import SimulationSpec, simulate
+
+ROOT = Path(__file__).parents[2]
+SUBMIT = Path(sys.executable).parent / "spark-submit"
+GRAPH = load_project(ROOT).graph
+# Long enough for the first label to mature.
+NIGHTS = BatchRange(date(2010, 12, 1), date(2011, 1, 1))
+# A shell with nothing exported but PATH.
+BARE = {"PATH": "/usr/bin:/bin"}
+
+pytestmark = pytest.mark.e2e
+
+
+def project(folder: Path) -> Path:
+    """A copy of the project's files with simulated data where `dev` looks for it."""
+    for name in ("conf", "jobs"):
+        shutil.copytree(ROOT / name, folder / name)
+    spec = SimulationSpec(NIGHTS.first, len(NIGHTS), lines_per_day=25, seed=5)
+    simulate(spec, folder / ".lake" / "landing" / "online-retail")
+    return folder
+
+
+def submit(*arguments: str | Path, env: dict[str, str] = BARE, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([SUBMIT, *arguments], env=env, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def digests(context: Context) -> dict[str, dict[str, str]]:
+    found = {}
+    for table in GRAPH.order:
+        history = context.ledger.history(table)
+        standing = {day: history.standing(day) for day in sorted(history.records)}
+        found[table] = {str(day): record.digest for day, record in standing.items() if record is not None}
+    return found
+
+
+def test_every_job_gives_what_a_night_gives(tmp_path: Path) -> None:
+    alone, night = project(tmp_path / "alone"), project(tmp_path / "night")
+    span = ["--from", str(NIGHTS.first), "--to", str(NIGHTS.last), "--env", "dev"]
+
+    for table in GRAPH.order:
+        outcome = tmp_path / f"{table}.json"
+        job = alone / GRAPH.contracts[table].job
+        done = submit(job, *span, "--outcome", outcome, cwd=alone)
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert json.loads(outcome.read_text())["exit_code"] == 0
+    done = submit(night / "jobs" / "night.py", *span, cwd=night)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+    by_jobs = digests(open_context("dev", alone))
+    assert all(by_jobs.values())
+    assert by_jobs == digests(open_context("dev", night))
+
+
+def test_without_the_delta_jars_the_error_names_the_flag(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    folder = project(tmp_path / "project")
+
+    done = submit(
+        folder / "jobs/bronze/sales_lines.py",
+        "--date",
+        str(NIGHTS.first),
+        env={**BARE, "SPARK_CONF_DIR": str(tmp_path / "empty")},
+        cwd=folder,
+    )
+
+    assert done.returncode == 2
+    assert "DeltaMissing" in done.stderr
+    assert "spark-submit --jars" in done.stderr

@@ -1,0 +1,229 @@
+"""States and plans from made-up records, without a lake and without a JVM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+from lakesmith.contracts.days import BatchRange
+from lakesmith.contracts.load import load_project
+from lakesmith.ledger.history import TableHistory
+from lakesmith.ledger.live import LiveBatch, LiveTable
+from lakesmith.ledger.manifest import DayFiles, DayState, LandingCandidate, LandingFile, Manifest
+from lakesmith.ledger.plan import make_plan
+from lakesmith.ledger.records import BatchOutcome, BatchRecord, Fingerprints, InputRead
+from lakesmith.ledger.state import BatchState, Judge
+from lakesmith.ledger.window_digest import WindowDigests
+from workspaces import METERS, day
+
+GRAPH = load_project(METERS).graph
+CODE = Fingerprints(1, "data", "audit", "doc")
+
+
+class Book:
+    """A ledger in memory in which every batch of some days is fresh, to be disturbed by a test."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.nights = BatchRange(day(first), day(last))
+        self.landing = {d: "content" for d in self.nights if d.weekday() != 6}
+        self.histories: dict[str, TableHistory] = {table: TableHistory() for table in GRAPH.order}
+        self.foreign: set[tuple[str, date]] = set()
+        self.code = dict.fromkeys(GRAPH.order, CODE)
+        self.clock = datetime(2024, 2, 1, tzinfo=UTC)
+        for table in GRAPH.order:
+            for d in GRAPH.due(table, self.nights) or ():
+                if table != "bronze.readings" or d in self.landing:
+                    self.publish(table, d)
+
+    def publish(
+        self, table: str, d: date, digest: str = "rows", outcome: BatchOutcome = BatchOutcome.PUBLISHED
+    ) -> None:
+        """Writes down an attempt that reads what stands now."""
+        self.clock += timedelta(seconds=1)
+        self.histories[table].add(
+            BatchRecord(
+                table=table,
+                batch_date=d,
+                recorded_at=self.clock,
+                run_id="r",
+                outcome=outcome,
+                version=self._newest(table) + 1,
+                digest=digest,
+                rows=1,
+                read=None,
+                quarantined=0,
+                dropped={},
+                fingerprints=CODE,
+                inputs=self._reads(table, d),
+                settings={"tariff": 2} if table == "gold.usage" else {},
+                files=f"files of {d}",
+                reason="" if outcome.stands else "kwh_sane: observed 2000",
+            )
+        )
+
+    def _reads(self, table: str, d: date) -> tuple[InputRead, ...]:
+        reads = []
+        for entry in GRAPH.contracts[table].inputs:
+            if entry.source:
+                files = self._manifest(d)
+                reads.append(InputRead(entry.name, entry.target, None, files.digest, files=files.to_files()))
+                continue
+            history = self.histories[entry.target]
+            window = entry.window.reads(d, GRAPH.starts[entry.target])
+            digests = {x: r.digest for x in window or () if (r := history.standing(x)) is not None}
+            if entry.target == "bronze.readings" and d not in self.landing:
+                digests[d] = "empty"
+            sums = WindowDigests.over(window, digests).of(window) if window else WindowDigests(d).of(None)
+            reads.append(InputRead(entry.name, entry.target, self._newest(entry.target), sums))
+        return tuple(reads)
+
+    def _newest(self, table: str) -> int:
+        return max(self.histories[table].version, 0)
+
+    def _manifest(self, d: date) -> Manifest:
+        return Manifest("readings", d, (LandingFile(f"{d}.csv", 1, 1, self.landing[d]),))
+
+    def judged(self) -> dict[str, dict[date, BatchState]]:
+        return Judge(
+            GRAPH,
+            histories=self.histories.__getitem__,
+            live=self._live,
+            landed=self._landed,
+            pinned=lambda source, files, known: self._manifest(files.batch_date),
+            fingerprints=lambda table, scheme: self.code[table],
+            settings={"tariff": 2},
+        ).judge(self.nights)
+
+    def _live(self, table: str) -> LiveTable:
+        class Files(LiveTable):
+            def files_of(this, d: date) -> str:  # `self` is the book
+                standing = self.histories[table].standing(d)
+                if (table, d) in self.foreign:
+                    return "files of somebody else"
+                return standing.files if standing is not None else "none"
+
+        return Files(1, dict[date, LiveBatch]())
+
+    def _landed(self, source: str, days: BatchRange) -> Mapping[date, DayFiles]:
+        found = {}
+        for d in days:
+            if d in self.landing:
+                found[d] = DayFiles(d, DayState.PRESENT, files=(LandingCandidate(f"{d}.csv", 1, 1),))
+            elif d.weekday() == 6:
+                found[d] = DayFiles(d, DayState.CLOSED)
+            else:
+                found[d] = DayFiles(d, DayState.MISSING, f"no file {d}.csv")
+        return found
+
+    def words(self) -> dict[str, str]:
+        return {
+            table: " ".join(str(s.state) for s in states.values()) for table, states in self.judged().items()
+        }
+
+    def plan(self) -> dict[str, list[int]]:
+        plan = make_plan(GRAPH, self.nights, self.judged())
+        return {step.table: [d.day for d in step.batches] for step in plan.steps}
+
+
+def test_what_was_published_from_what_stands_is_fresh() -> None:
+    book = Book(1, 8)
+    assert set(" ".join(book.words().values()).split()) == {"fresh", "closed"}
+    assert book.words()["bronze.readings"] == "fresh fresh fresh fresh fresh fresh closed fresh"
+    assert book.plan() == {}
+
+
+def test_a_republished_input_makes_stale_what_reads_it_and_says_so() -> None:
+    book = Book(1, 5)
+    book.publish("gold.usage", day(2), digest="others")
+    assert book.words()["gold.usage_3d"] == "fresh stale stale stale fresh"
+    # Its own batch still stands, but yesterday's is stale: staleness is transitive.
+    assert book.words()["gold.running"] == "fresh stale stale stale stale"
+    reason = book.judged()["gold.usage_3d"][day(3)].reason
+    assert reason.startswith("gold.usage 2024-01-02 was republished at 2024-02-01")
+    assert reason.endswith("with other rows: read digest rows, now others")
+
+
+def test_an_input_republished_with_the_same_digest_makes_nothing_stale() -> None:
+    book = Book(1, 3)
+    book.publish("gold.usage", day(2))
+    assert set(" ".join(book.words().values()).split()) == {"fresh"}
+
+
+def test_a_changed_file_is_named() -> None:
+    book = Book(1, 3)
+    book.landing[day(2)] = "corrected"
+    assert book.judged()["bronze.readings"][day(2)].reason == "readings: 2024-01-02.csv changed"
+    assert book.words()["silver.readings"] == "fresh stale fresh"
+    assert book.plan() == {
+        "bronze.readings": [2],
+        "silver.readings": [2],
+        "gold.usage": [2],
+        "gold.next_day": [1, 2],
+        "gold.running": [2, 3],
+        "gold.usage_3d": [2, 3],
+    }
+
+
+def test_changed_code_makes_its_own_table_stale_and_what_reads_it() -> None:
+    book = Book(1, 2)
+    book.code["gold.usage"] = replace(CODE, data="new")
+    words = book.words()
+    assert (words["silver.readings"], words["gold.usage"], words["gold.usage_3d"]) == (
+        "fresh fresh",
+        "stale stale",
+        "stale stale",
+    )
+    assert "jobs/gold/usage.py" in book.judged()["gold.usage"][day(1)].reason
+
+
+def test_a_new_suite_or_description_makes_nothing_stale() -> None:
+    book = Book(1, 2)
+    book.code["gold.usage"] = replace(CODE, audit="new", doc="new")
+    assert set(" ".join(book.words().values()).split()) == {"fresh"}
+
+
+def test_a_missing_file_blocks_by_name_without_being_runnable() -> None:
+    book = Book(1, 3)
+    del book.landing[day(3)]
+    for table in GRAPH.order:
+        book.histories[table].records.pop(day(3), None)
+    book.histories["gold.next_day"].records.pop(day(2), None)
+    judged = book.judged()
+    assert (judged["bronze.readings"][day(3)].state, judged["bronze.readings"][day(3)].runnable) == (
+        "missing",
+        False,
+    )
+    assert judged["gold.usage"][day(3)].reason == "needs silver.readings 2024-01-03, which is blocked"
+    # The label of the 2nd needs the 3rd.
+    assert judged["gold.next_day"][day(2)].state == "blocked"
+    assert book.plan() == {}
+
+
+def test_a_failure_blocks_its_day_and_is_left_out_of_later_windows() -> None:
+    book = Book(1, 4)
+    for table in ("silver.readings", "gold.usage", "gold.running", "gold.usage_3d"):
+        book.histories[table].records.pop(day(2), None)
+    book.publish("silver.readings", day(2), outcome=BatchOutcome.REJECTED)
+    judged = book.judged()
+    assert judged["silver.readings"][day(2)].state == "failed"
+    assert judged["gold.usage"][day(2)].state == "blocked"
+    assert judged["gold.usage_3d"][day(2)].state == "blocked"
+    assert judged["gold.usage_3d"][day(3)].left_out == (("gold.usage", day(2)),)
+    assert judged["gold.usage_3d"][day(3)].state == "stale"
+
+
+def test_a_rejected_correction_leaves_later_days_fresh() -> None:
+    book = Book(1, 4)
+    book.publish("silver.readings", day(2), digest="bad", outcome=BatchOutcome.REJECTED)
+    words = book.words()
+    assert words["silver.readings"] == "fresh failed fresh fresh"
+    assert words["gold.usage"] == "fresh blocked fresh fresh"
+    assert words["gold.usage_3d"] == "fresh blocked fresh fresh"
+
+
+def test_files_of_somebody_else_are_foreign_and_make_stale() -> None:
+    book = Book(1, 3)
+    book.foreign.add(("gold.usage", day(3)))
+    assert book.words()["gold.usage"] == "fresh fresh foreign"
+    assert book.words()["gold.usage_3d"] == "fresh fresh stale"
