@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +13,6 @@ from lakesmith.cli.progress import tables_progress
 from lakesmith.cli.spark import start_spark
 from lakesmith.cli.wording import count
 from lakesmith.contracts.days import BatchRange, parse_day
-from lakesmith.errors import LakesmithError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +49,9 @@ def run(
 
         lakesmith run --date 2011-03-01 --table silver.sales_lines --env prod --outcome outcome.json
     """
-    with _outcome_in_any_case(outcome):
+    from lakesmith.engine.submit import outcome_in_any_case
+
+    with outcome_in_any_case(outcome):
         day = parse_day(night)
         return _nights(Invocation(env, project), BatchRange(day, day), tables or [], force, as_json, outcome)
 
@@ -81,7 +79,9 @@ def backfill(
 
         lakesmith backfill --from 2011-03-01 --to 2011-03-31 --table gold.daily_sales --force
     """
-    with _outcome_in_any_case(outcome):
+    from lakesmith.engine.submit import outcome_in_any_case
+
+    with outcome_in_any_case(outcome):
         nights = BatchRange(parse_day(first), parse_day(last))
         return _nights(
             Invocation(env, project), nights, tables or [], force, as_json, outcome, dry_run=dry_run
@@ -159,23 +159,3 @@ def _first_night(graph: TableGraph, tables: Sequence[str]) -> str:
     return (
         f"history starts on {graph.starts[table]}, and the first night of {table}{because} is {owning[table]}"
     )
-
-
-@contextmanager
-def _outcome_in_any_case(path: Path | None) -> Iterator[None]:
-    """Leaves an outcome also of a command that ended before any table's turn came."""
-    try:
-        yield
-    except LakesmithError as error:
-        if path is not None:
-            found = {
-                "exit_code": int(error.exit_code),
-                "outcome": error.exit_code.name.lower(),
-                "retryable": error.retryable,
-                "complete": False,
-                "error": f"{type(error).__name__}: {error}",
-                "tables": [],
-            }
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-        raise

@@ -107,7 +107,8 @@ def _suite(
     words = re.findall(r"\w+", text)
     columns = {column.name: column.type for column in contract.columns}
     unsure = [name for name in columns if document.has_problem(f"columns.{name}")] if columns else words
-    same_day = [used.name for used in contract.inputs if used.window.is_same_day]
+    # What a source holds is read while it is staged; only tables can be compared with afterwards.
+    same_day = [used.name for used in contract.inputs if used.table and used.window.is_same_day]
     inputs = same_day if contract.inputs else words
     if not unsure:
         return parse_suite(text, file, columns, inputs, expectation_types)

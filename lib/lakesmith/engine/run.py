@@ -81,6 +81,9 @@ def _run_group(
             result.unchanged += 1
         else:
             result.waiting.append(state)
+    if runnable:
+        # What is wrong with Spark itself is no batch's failure.
+        _ = context.spark
     while runnable:
         broken = _attempt(context, contract, runnable, job, result)
         if broken is None:

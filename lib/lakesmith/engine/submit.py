@@ -9,7 +9,8 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from lakesmith.config.load import load_settings
@@ -21,7 +22,7 @@ from lakesmith.engine.outcome import NightResult, TableResult
 from lakesmith.errors import ExitCode, LakesmithError, UsageError
 from lakesmith.jobs import Job
 
-__all__ = ["open_context", "submit_night", "submit_one", "write_outcome"]
+__all__ = ["open_context", "outcome_in_any_case", "submit_night", "submit_one", "write_outcome"]
 
 log = logging.getLogger("lakesmith")
 
@@ -91,6 +92,26 @@ def write_outcome(path: Path, night: NightResult) -> None:
     path.write_text(json.dumps(night.to_json(), indent=2) + "\n", encoding="utf-8")
 
 
+@contextmanager
+def outcome_in_any_case(path: Path | None) -> Iterator[None]:
+    """Leaves an outcome also of a command that ended before any table's turn came."""
+    try:
+        yield
+    except LakesmithError as error:
+        if path is not None:
+            found = {
+                "exit_code": int(error.exit_code),
+                "outcome": error.exit_code.name.lower(),
+                "retryable": error.retryable,
+                "complete": False,
+                "error": f"{type(error).__name__}: {error}",
+                "tables": [],
+            }
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        raise
+
+
 def _parser(program: str, description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description=description)
     parser.add_argument("--date", help="one night, YYYY-MM-DD")
@@ -127,7 +148,8 @@ def _guarded(
     logging.getLogger("py4j").setLevel(logging.WARNING)
     options = parser.parse_args(arguments)
     try:
-        night = run(options)
+        with outcome_in_any_case(options.outcome):
+            night = run(options)
     except LakesmithError as error:
         log.error("%s: %s", type(error).__name__, error)
         return error.exit_code

@@ -61,6 +61,23 @@ _IVY_SETTINGS = """\
 """
 
 
+# Only errors, so that a job's own log can be read; and not those that quote the values of a row that failed.
+_LOG4J = """\
+# Written by `make env` (lakesmith.lake.jars).
+rootLogger.level = error
+rootLogger.appenderRef.stderr.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %p %c: %m%n%ex
+logger.executor.name = org.apache.spark.executor.Executor
+logger.executor.level = off
+logger.tasks.name = org.apache.spark.scheduler.TaskSetManager
+logger.tasks.level = off
+"""
+
+
 class JarsMissing(ConfigurationError):
     """A session needs jars that were never fetched, or not all of them."""
 
@@ -257,6 +274,7 @@ def configure(jars_dir: Path) -> Path:
         *(f"{key} {value}" for key, value in settings.items()),
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (path.parent / "log4j2.properties").write_text(_LOG4J, encoding="utf-8")
     return path
 
 

@@ -7,8 +7,11 @@ Owns the settings on which results depend (time zone, ANSI arithmetic, Delta) an
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lakesmith.config.settings import Settings
@@ -100,9 +103,27 @@ def session(settings: Settings, name: str = "lakesmith") -> SparkSession:
     builder = SparkSession.builder.appName(name)
     for key, value in options.items():
         builder = builder.config(key, value)
-    spark = builder.getOrCreate()
+    with _pythons_interrupt():
+        spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
+
+
+@contextmanager
+def _pythons_interrupt() -> Iterator[None]:
+    """Keeps Python's handler of Ctrl-C.
+
+    PySpark's own calls the JVM in the midst of another call to it, which then fails like a job would, and the
+    batches at work would be recorded as failed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _refuse_fixed(conf: Mapping[str, str]) -> None:

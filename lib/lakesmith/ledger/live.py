@@ -49,7 +49,8 @@ class LiveTable:
     @classmethod
     def of(cls, table: DeltaTable) -> LiveTable:
         """Reads the log of an opened table; no data file is touched."""
-        actions = pa.table(table.get_add_actions(flatten=True))
+        # A stream, since `pa.table` imports pandas to look whether it was given a frame.
+        actions = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
         paths: dict[date, list[str]] = defaultdict(list)
         rows: dict[date, int | None] = defaultdict(int)
         sizes: dict[date, int] = defaultdict(int)
