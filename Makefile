@@ -11,6 +11,8 @@ PYTHON := $(shell for p in python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
+# The authorities that the system trusts, as pip's: a company's proxy has one of its own.
+export UV_SYSTEM_CERTS := 1
 # Both are checked and typed where they exist: the folder of jobs comes with the first job.
 TYPED := $(wildcard lib jobs)
 

@@ -145,17 +145,22 @@ def _night(batch: date, lag: int) -> date:
 
 
 def _warnings(night: NightResult) -> list[RenderableType]:
-    """Rules of severity warning that published batches broke, by rule."""
+    """What stopped nothing: rules of severity warning that published batches broke, and what runs remarked."""
     troubles = group_troubles(
         (table, warning.split(":")[0], day, warning)
         for table, result in night.tables.items()
         for day, warnings in sorted(result.warnings.items())
+        if day not in result.reasons
         for warning in warnings
     )
-    if not troubles:
+    remarks = [remark for result in night.tables.values() for run in result.runs for remark in run.warnings]
+    if not troubles and not remarks:
         return []
-    lines: list[RenderableType] = ["", "warnings, on batches that were published all the same:"]
+    lines: list[RenderableType] = ["", "warnings, which stopped nothing:"]
     lines += [f"  {found.table} {days_text(found.days)}: {found.reason}" for found in troubles[:_SHOWN]]
     if len(troubles) > _SHOWN:
         lines.append(f"  ... and {len(troubles) - _SHOWN} more: --json lists every one")
+    lines += [f"  {remark}" for remark in remarks[:_SHOWN]]
+    if len(remarks) > _SHOWN:
+        lines.append(f"  ... and {len(remarks) - _SHOWN} more: ops.runs keeps every one")
     return lines

@@ -139,6 +139,7 @@ def _table_json(result: TableResult) -> dict[str, object]:
             for s in result.waiting
         ],
         "warnings": {day.isoformat(): list(found) for day, found in sorted(result.warnings.items())},
+        "remarks": [remark for run in result.runs for remark in run.warnings],
         "rows_published": sum(run.rows_published for run in result.runs),
         "rows_quarantined": sum(run.rows_quarantined for run in result.runs),
         "rows_dropped": sum(run.rows_dropped for run in result.runs),

@@ -182,6 +182,6 @@ def test_warnings_are_counted_by_rule(meters: Workspace) -> None:
         warnings={_day(1): ("not_crowded: observed 9",), _day(2): ("not_crowded: observed 12",)},
     )
     assert (
-        "warnings, on batches that were published all the same:\n"
+        "warnings, which stopped nothing:\n"
         "  silver.readings 2024-01-01 .. 2024-01-02 (2 batches): e.g. not_crowded: observed 9\n"
     ) in _said(meters, silver)

@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-
 import pytest
 
 from lakesmith.cli.spark import start_spark
 from lakesmith.errors import ConfigurationError
 from workspaces import Workspace
-
-
-def test_ctrl_c_stays_python_s_own(meters: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = object()
-
-    def started(*_: object) -> object:
-        # What making a SparkContext does.
-        signal.signal(signal.SIGINT, lambda *_: None)
-        return session
-
-    monkeypatch.setattr("lakesmith.lake.session.session", started)
-    before = signal.getsignal(signal.SIGINT)
-    assert start_spark(meters.context()) is session
-    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_light_installation_is_told_what_to_install(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from lakesmith.config.load import load_settings
 from lakesmith.errors import ConfigurationError
-from lakesmith.lake.session import session, session_settings
+from lakesmith.lake.session import _pythons_interrupt, session, session_settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,3 +37,19 @@ def test_settings_on_which_rows_depend_cannot_be_changed() -> None:
     )
     with pytest.raises(ConfigurationError, match=r"spark\.sql\.session\.timeZone"):
         session(settings)
+
+
+def test_ctrl_c_stays_pythons_own(spark_session: SparkSession) -> None:
+    def handler(*_: object) -> None:
+        raise AssertionError
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        # Making a context would replace the handler; taking a running one must not either.
+        with _pythons_interrupt():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        assert signal.getsignal(signal.SIGINT) is handler
+        session(load_settings("dev", ROOT, environ={}))
+        assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)
