@@ -199,6 +199,8 @@ def test_features_equal_a_brute_force_from_the_text(whole: Build) -> None:
     compared = [c for c in expected.columns if c in features.columns]
     assert len(compared) >= 31
     for column in compared:
-        left = features.loc[chosen, column].map(lambda v: None if pd.isna(v) else v)
-        right = expected.loc[chosen, column].map(lambda v: None if pd.isna(v) else v)
-        assert left.tolist() == right.tolist(), column
+        left, right = (
+            [None if pd.isna(value) else value for value in frame.loc[chosen, column]]
+            for frame in (features, expected)
+        )
+        assert left == right, column
