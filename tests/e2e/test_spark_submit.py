@@ -81,5 +81,7 @@ def test_without_the_delta_jars_the_error_names_the_flag(tmp_path: Path) -> None
     )
 
     assert done.returncode == 2
-    assert "DeltaMissing" in done.stderr
-    assert "spark-submit --jars" in done.stderr
+    # spark-submit sends what Python writes to stderr to its own stdout.
+    said = done.stdout + done.stderr
+    assert "DeltaMissing" in said
+    assert "spark-submit --jars" in said

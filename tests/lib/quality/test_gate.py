@@ -224,11 +224,17 @@ def test_everything_but_great_expectations_takes_two_actions(
 
 def count_actions(spark: SparkSession, run: Callable[[], object]) -> int:
     """SQL executions that an action started; each has one or more Spark jobs."""
-    store = spark._jsparkSession.sharedState().statusStore()  # type: ignore[attr-defined]
-    before = store.executionsCount()
+    spark.range(1).collect()
+    before = _newest_execution(spark)
     run()
+    return _newest_execution(spark) - before
+
+
+def _newest_execution(spark: SparkSession) -> int:
+    """The number of the newest; Spark forgets old ones, so that counting them would not do."""
     spark._jsc.sc().listenerBus().waitUntilEmpty()  # type: ignore[attr-defined]
-    return int(store.executionsCount() - before)
+    store = spark._jsparkSession.sharedState().statusStore()  # type: ignore[attr-defined]
+    return int(store.executionsList(store.executionsCount() - 1, 1).apply(0).executionId())
 
 
 def test_a_batch_without_rows_is_judged_without_spark(
