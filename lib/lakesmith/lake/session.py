@@ -54,6 +54,8 @@ _FIXED = {
 # The Delta log of a staged batch or of a table of some thousand files is small: one task reads it.
 _QUICK = {
     "spark.databricks.delta.snapshotPartitions": "1",
+    # A night generates some hundred classes; with Spark's 100 each table's would be compiled again every night.
+    "spark.sql.codegen.cache.maxEntries": "2000",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.ui.showConsoleProgress": "false",
