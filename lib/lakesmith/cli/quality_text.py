@@ -57,8 +57,7 @@ def batch_lines(facts: BatchFacts, invocation: Invocation) -> list[RenderableTyp
     ]
     attempt = facts.attempt
     if attempt is None:
-        again = invocation.command(f"run --date {facts.night} --table {facts.table}")
-        return [*lines, "it was never tried.", f"try it: {again}"]
+        return [*lines, "it was never tried.", _next(facts, invocation)]
     lines.append(
         f"last attempt: {attempt.outcome}, run {attempt.run_id}, {attempt.recorded_at:%Y-%m-%d %H:%M:%S} UTC"
     )
@@ -83,6 +82,14 @@ def batch_lines(facts: BatchFacts, invocation: Invocation) -> list[RenderableTyp
         ]
     lines += ["", _visible(facts)]
     return lines
+
+
+def _next(facts: BatchFacts, invocation: Invocation) -> str:
+    """The command for a batch that was never tried: to run it where that can work, else to see what it waits for."""
+    if facts.state.runnable:
+        return f"try it: {invocation.command(f'run --date {facts.night} --table {facts.table}')}"
+    nights = f"--from {facts.night} --to {facts.night}"
+    return f"see what that night waits for: {invocation.command(f'status {nights}')}"
 
 
 def _because(facts: BatchFacts) -> str:

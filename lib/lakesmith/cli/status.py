@@ -75,7 +75,8 @@ def command(
         ]
         answer(*_picture(context, nights, states, by), *_counts(states), *_troubles(troubled))
         if any(state.runnable for state in troubled):
-            repair = invocation.command(f"backfill --from {nights.first} --to {nights.last}")
+            only = "".join(f" --table {table}" for table in tables or ())
+            repair = invocation.command(f"backfill --from {nights.first} --to {nights.last}{only}")
             answer("", f"to repair what can be: {repair}")
 
 

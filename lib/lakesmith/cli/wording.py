@@ -82,7 +82,9 @@ def entry(head: str | Text, tail: str, width: int) -> Text:
         width: columns of the terminal.
     """
     text = Text("  ").append_text(head if isinstance(head, Text) else Text(head))
-    apart = "  " if text.cell_len + len(tail) + 2 <= width else "\n      "
+    apart = " " if text.plain.endswith(":") else "  "
+    if text.cell_len + len(apart) + len(tail) > width:
+        apart = "\n      "
     return text.append(f"{apart}{tail}") if tail else text
 
 

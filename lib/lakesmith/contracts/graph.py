@@ -1,11 +1,11 @@
 """The table graph: what is made from what, in which order, since when.
 
-Owns ordering, ancestors, descendants and the first day of each table. Pure: contracts in, answers out.
+Owns ordering, parents, children and the first day of each table. Pure: contracts in, answers out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -66,15 +66,6 @@ class TableGraph:
     def children(self, table: str) -> tuple[str, ...]:
         """The other tables that read a table directly."""
         return tuple(t for t in self.order if t != table and table in self.parents(t))
-
-    def descendants(self, tables: Iterable[str]) -> tuple[str, ...]:
-        """All tables made from these, directly or not, in order."""
-        reached = set(tables)
-        given = frozenset(reached)
-        for table in self.order:
-            if reached.intersection(self.parents(table)):
-                reached.add(table)
-        return tuple(t for t in self.order if t in reached - given)
 
     @cached_property
     def starts(self) -> Mapping[str, date]:

@@ -23,7 +23,7 @@ from lakesmith.lake.tables import BROKEN_RULES, quarantine_contract
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.records import EMPTY_DIGEST
 from lakesmith.quality.accounting import Accounting
-from lakesmith.quality.gate import Gate
+from lakesmith.quality.gate import BatchVerdict, Gate
 from lakesmith.quality.results import Result
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ class BatchAudit:
     Args:
         rows: to be published.
         digest: of those rows.
-        broken: quarantined rows by rule; a row that broke two counts in both.
         quarantine_digest: of the quarantined rows with the rules that they broke.
         refusals: why the batch must not be published; empty when it may.
         warnings: what it is published in spite of.
@@ -49,7 +48,6 @@ class BatchAudit:
     rows: int
     digest: str
     accounting: Accounting
-    broken: Mapping[str, int]
     quarantine_digest: str
     results: tuple[Result, ...]
     refusals: tuple[str, ...]
@@ -87,16 +85,20 @@ def audit(
     published = frame.where(F.col(OUTCOME) == str(RowOutcome.PUBLISHED)).select(
         *[c.name for c in contract.columns], BATCH_DATE
     )
-    verdicts = gate.evaluate(published, list(batches), inputs, digest_aggregates(contract.columns))
     counted = staged.rows(RowOutcome.PUBLISHED)
     quarantined, dropped = staged.rows(RowOutcome.QUARANTINED), staged.rows(RowOutcome.DROPPED)
-    reasons = _reasons(frame) if quarantined or dropped else {}
+    judged = [
+        day for day in batches if day not in idle or day in counted or day in quarantined or day in dropped
+    ]
+    verdicts = gate.evaluate(published, judged, inputs, digest_aggregates(contract.columns)) if judged else {}
+    reasons = _reasons_to_drop(frame) if dropped else {}
     quarantine_digests = _quarantine_digests(frame, contract) if quarantined else {}
-    records = _records_numbered(frame) if any(i.source for i in contract.inputs) else {}
+    from_source = any(i.source for i in contract.inputs)
+    records = _records_numbered(frame) if from_source and judged else {}
     audits: dict[date, BatchAudit] = {}
     for day in batches:
-        verdict = verdicts[day]
-        digest, rows = digest_of(contract.columns, verdict.extras)
+        verdict = verdicts.get(day, BatchVerdict(day, ()))
+        digest, rows = digest_of(contract.columns, verdict.extras or None)
         if rows != counted.get(day, 0):
             raise LakesmithError(
                 f"{contract.table} {day}: the scan found {rows} rows, the staged files' statistics say {counted.get(day, 0)}. "
@@ -106,18 +108,16 @@ def audit(
             read=0,
             published=rows,
             quarantined=quarantined.get(day, 0),
-            dropped=reasons.get((day, RowOutcome.DROPPED), {}),
+            dropped=reasons.get(day, {}),
         )
         counted_read = rows_read[day]
         if contract.rows is not Rows.PRESERVING:
             # Nothing ties what was read to what came out; the limit is a share of the latter.
             counted_read = accounting.accounted
         accounting = replace(accounting, read=records.get(day, 0) if counted_read is None else counted_read)
-        results = () if day in idle and not accounting.accounted else verdict.results
-        judged = replace(verdict, results=results)
         refusals = [
             *accounting.discrepancies(),
-            *(result.summary() for result in judged.failures),
+            *(result.summary() for result in verdict.failures),
             *accounting.over_limit(contract.quarantine_limit),
         ]
         audits[day] = BatchAudit(
@@ -125,27 +125,26 @@ def audit(
             rows=rows,
             digest=digest,
             accounting=accounting,
-            broken=reasons.get((day, RowOutcome.QUARANTINED), {}),
             quarantine_digest=quarantine_digests.get(day, EMPTY_DIGEST),
-            results=judged.results,
+            results=verdict.results,
             refusals=tuple(refusals),
-            warnings=tuple(result.summary() for result in judged.warnings),
+            warnings=tuple(result.summary() for result in verdict.warnings),
         )
     return audits
 
 
-def _reasons(frame: DataFrame) -> dict[tuple[date, RowOutcome], dict[str, int]]:
-    """Rows that are not published, by batch, outcome and reason."""
+def _reasons_to_drop(frame: DataFrame) -> dict[date, dict[str, int]]:
+    """Rows that the transform dropped, by batch and reason."""
     counts = (
-        frame.where(F.col(OUTCOME) != str(RowOutcome.PUBLISHED))
-        .select(BATCH_DATE, OUTCOME, F.explode(BROKEN_RULES).alias("reason"))
-        .groupBy(BATCH_DATE, OUTCOME, "reason")
+        frame.where(F.col(OUTCOME) == str(RowOutcome.DROPPED))
+        .select(BATCH_DATE, F.explode(BROKEN_RULES).alias("reason"))
+        .groupBy(BATCH_DATE, "reason")
         .count()
         .collect()
     )
-    found: dict[tuple[date, RowOutcome], dict[str, int]] = defaultdict(dict)
+    found: dict[date, dict[str, int]] = defaultdict(dict)
     for row in sorted(counts):
-        found[(row[BATCH_DATE], RowOutcome(row[OUTCOME]))][row["reason"]] = row["count"]
+        found[row[BATCH_DATE]][row["reason"]] = row["count"]
     return found
 
 

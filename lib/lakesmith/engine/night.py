@@ -77,6 +77,7 @@ def execute(context: Context, plan: Plan, progress: Progress | None = None) -> N
             )
         else:
             result = TableResult(table)
+        result.unchanged += plan.untouched_in[table]
         result.waiting += [s for s in plan.waiting if s.table == table]
         results[table] = result
         if step is not None:

@@ -132,19 +132,6 @@ class Manifest:
         """The manifest whose files `to_files` gave."""
         return cls(source, batch_date, tuple(LandingFile(**file) for file in files))
 
-    def to_dict(self) -> dict[str, Any]:
-        """The manifest as a JSON value."""
-        return {
-            "source": self.source,
-            "batch_date": self.batch_date.isoformat(),
-            "files": list(self.to_files()),
-        }
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> Self:
-        """The manifest that `to_dict` gave."""
-        return cls.from_files(value["source"], date.fromisoformat(value["batch_date"]), value["files"])
-
 
 class LandingFolder:
     """The landing folder of one source: `<landing_root>/<source>`.
@@ -295,7 +282,7 @@ class LandingFolder:
         if self.source.calendar.is_closed(day):
             return DayFiles(day, DayState.CLOSED, "closed by the source's calendar")
         looked_for = " or ".join(pattern.on(day) for pattern in self._patterns)
-        reason = f"no file {looked_for}"
+        reason = f"no file {looked_for} in {self.landing_root}/{self.source.name}"
         if self.source.on_missing is OnMissing.EMPTY:
             return DayFiles(day, DayState.MISSING, reason)
         error = InputMissing(

@@ -44,15 +44,20 @@ class Plan:
         tables: those that were asked for, in order.
         steps: what would be run, parents first.
         waiting: batches that cannot be run, with the reason.
-        untouched: how many batches are fresh or closed.
+        untouched_in: how many batches of each table are fresh or closed.
     """
 
     nights: BatchRange
     tables: tuple[str, ...]
     steps: tuple[Step, ...]
     waiting: tuple[BatchState, ...]
-    untouched: int
+    untouched_in: Mapping[str, int]
     force: bool = False
+
+    @property
+    def untouched(self) -> int:
+        """How many batches are fresh or closed, in all."""
+        return sum(self.untouched_in.values())
 
     def to_json(self) -> dict[str, object]:
         """The plan for `--json`."""
@@ -96,7 +101,7 @@ def make_plan(
     tables = tuple(table for table in graph.order if table in states)
     will_run: dict[str, dict[date, str]] = {}
     waiting: list[BatchState] = []
-    untouched = 0
+    untouched = dict.fromkeys(tables, 0)
     for table in tables:
         cascade = _cascade(graph, table, will_run)
         reasons: dict[date, str] = {}
@@ -106,7 +111,7 @@ def make_plan(
             if reason:
                 reasons[day] = reason
             elif state.state in (State.FRESH, State.CLOSED):
-                untouched += 1
+                untouched[table] += 1
             else:
                 waiting.append(state)
         will_run[table] = reasons

@@ -10,27 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lakesmith.contracts.model import QuarantineLimit
-from lakesmith.errors import DataRejected
 
-__all__ = ["Accounting", "RowsUnaccounted", "TooManyQuarantined"]
+__all__ = ["Accounting"]
 
 _SHOWN_REASONS = 5
-
-
-class RowsUnaccounted(DataRejected):
-    """A batch of a table whose contract says `rows: preserving` lost or gained rows."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(f"{reason} Look for a join, a filter or a repeated row in the job.")
-
-
-class TooManyQuarantined(DataRejected):
-    """More rows of a batch broke its row rules than the contract's quarantine_limit allows."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(f"{reason} Look at the quarantine table, mend the source and run the batch again.")
 
 
 @dataclass(frozen=True)
@@ -86,21 +69,6 @@ class Accounting:
             f"{self.quarantined:,} of {self.read:,} rows{share} are quarantined; the contract allows "
             f"{limit.share:.2%}{rows}."
         ]
-
-    def check(self, limit: QuarantineLimit) -> None:
-        """Raises what the reasons above say; for callers without a verdict to add them to.
-
-        Args:
-            limit: the contract's quarantine limit.
-
-        Raises:
-            RowsUnaccounted: the rows do not add up.
-            TooManyQuarantined: the limit is exceeded.
-        """
-        for reason in self.discrepancies():
-            raise RowsUnaccounted(reason)
-        for reason in self.over_limit(limit):
-            raise TooManyQuarantined(reason)
 
     def _split(self) -> str:
         parts = [f"published {self.published:,}", f"quarantined {self.quarantined:,}"]

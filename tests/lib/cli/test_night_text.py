@@ -135,7 +135,7 @@ def test_what_was_not_run_is_grouped_by_name(meters: Workspace) -> None:
     said = _said(meters, TableResult("gold.usage", waiting=waiting))
     assert (
         "not run: 3 batches\n"
-        "  gold.usage blocked 2024-01-02 .. 2024-01-03, 2024-01-05 (3 batches):  "
+        "  gold.usage blocked 2024-01-02 .. 2024-01-03, 2024-01-05 (3 batches): "
         "needs silver.readings of the same days\n"
     ) in said
 

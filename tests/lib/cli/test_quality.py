@@ -146,10 +146,19 @@ def test_an_attempt_without_an_audit_does_not_borrow_an_older_one(ask: Ask, judg
 
 
 def test_a_batch_that_was_never_tried_says_how_to_try_it(ask: Ask, meters: Workspace) -> None:
+    answer = ask("quality", "bronze.readings", "--date", "2024-01-03")
+    assert answer.code == 0
+    assert "bronze.readings 2024-01-03: missing" in answer.out
+    assert "try it: lakesmith run --date 2024-01-03 --table bronze.readings\n" in answer.out
+
+
+def test_a_batch_that_cannot_be_run_yet_says_where_to_look(ask: Ask, meters: Workspace) -> None:
     answer = ask("quality", "gold.next_day", "--date", "2024-01-03")
     assert answer.code == 0
     assert "gold.next_day 2024-01-02 (the night of 2024-01-03 owns it): blocked" in answer.out
-    assert "try it: lakesmith run --date 2024-01-03 --table gold.next_day\n" in answer.out
+    assert (
+        "see what that night waits for: lakesmith status --from 2024-01-03 --to 2024-01-03\n" in answer.out
+    )
 
 
 def test_a_table_without_any_audit(ask: Ask, meters: Workspace) -> None:

@@ -46,13 +46,14 @@ def test_landed_but_never_run(ask: Ask, meters: Workspace) -> None:
         "silver.readings                 6  none        \n"
         "gold.usage                      6  none        \n"
         "\n"
-        "  bronze.readings missing 2024-01-01 .. 2024-01-06 (6 batches):  never published\n"
+        "  bronze.readings missing 2024-01-01 .. 2024-01-06 (6 batches): never published\n"
         "  silver.readings blocked 2024-01-01 .. 2024-01-06 (6 batches):\n"
         "      needs bronze.readings of the same days\n"
         "  gold.usage blocked 2024-01-01 .. 2024-01-06 (6 batches):\n"
         "      needs silver.readings of the same days\n"
         "\n"
-        "to repair what can be: lakesmith backfill --from 2024-01-01 --to 2024-01-06\n"
+        "to repair what can be: lakesmith backfill --from 2024-01-01 --to 2024-01-06 "
+        "--table bronze.readings --table silver.readings --table gold.usage\n"
     )
 
 
@@ -71,8 +72,8 @@ def test_trouble_is_told_in_words_and_by_name(ask: Ask, meters: Workspace) -> No
     meters.land(2, ("m1", 99, "High St"))
     answer = ask("status", *ONLY)
     assert "bronze.readings  .S....\nsilver.readings  .S.F..\ngold.usage       .S.B..\n" in answer.out
-    assert "  bronze.readings stale 2024-01-02:  readings: 2024-01-02.csv changed\n" in answer.out
-    assert "  silver.readings failed 2024-01-04:  kwh_sane: 3 of 9 rows\n" in answer.out
+    assert "  bronze.readings stale 2024-01-02: readings: 2024-01-02.csv changed\n" in answer.out
+    assert "  silver.readings failed 2024-01-04: kwh_sane: 3 of 9 rows\n" in answer.out
     assert (
         "  gold.usage blocked 2024-01-04:\n      needs silver.readings 2024-01-04, which is failed\n"
         in answer.out
