@@ -156,9 +156,7 @@ def test_a_batch_that_cannot_be_run_yet_says_where_to_look(ask: Ask, meters: Wor
     answer = ask("quality", "gold.next_day", "--date", "2024-01-03")
     assert answer.code == 0
     assert "gold.next_day 2024-01-02 (the night of 2024-01-03 owns it): blocked" in answer.out
-    assert (
-        "see what that night waits for: lakesmith status --from 2024-01-03 --to 2024-01-03\n" in answer.out
-    )
+    assert "see what that night waits for: lakesmith status --from 2024-01-03 --to 2024-01-03\n" in answer.out
 
 
 def test_a_table_without_any_audit(ask: Ask, meters: Workspace) -> None:
