@@ -15,6 +15,9 @@
       LeaseHeld                   exit 5   another run works on the table (a retry can help)
       InputChanged                exit 1   what a run read was replaced meanwhile (a retry can help)
       CommitConflict              exit 1   others kept publishing first (a retry can help)
+      SparkLost                   exit 1   the JVM of Spark ended during the run (a retry can help)
+
+    Stopped               exit 130, 143    SIGINT or SIGTERM arrived; no LakesmithError, since nothing failed
 
 Facts are attributes; the message says what, where, what was expected and ends in the next step.
 """
@@ -42,13 +45,20 @@ __all__ = [
     "ProjectNotFound",
     "SchemaMismatch",
     "SettingMissing",
+    "SparkLost",
+    "Stopped",
     "UnsupportedTable",
     "UsageError",
+    "exit_code_of",
+    "is_retryable",
 ]
 
 
 class ExitCode(IntEnum):
-    """What a process answers; `spark-submit`, Airflow and shells decide on it whether to retry."""
+    """What a process answers; `spark-submit`, Airflow and shells decide on it whether to retry.
+
+    The last two are what shells answer for a process that SIGINT (Ctrl-C) or SIGTERM ended.
+    """
 
     DONE = 0
     FAILED = 1
@@ -57,6 +67,8 @@ class ExitCode(IntEnum):
     MISSING = 4
     BUSY = 5
     PARTIAL = 6
+    INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class LakesmithError(Exception):
@@ -218,3 +230,40 @@ class CommitConflict(LakesmithError):
     """Other writers kept committing first, more often than the run was willing to try again."""
 
     retryable = True
+
+
+class SparkLost(LakesmithError):
+    """The JVM that does Spark's work is gone: killed, out of memory, or told to end."""
+
+    retryable = True
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        super().__init__(
+            f"{table}: Spark's JVM ended during the run; nothing half-done is visible. Look at the end of its log for the "
+            f"reason (out of memory: LAKESMITH__SPARK__DRIVER_MEMORY=4g), and run again."
+        )
+
+
+class Stopped(KeyboardInterrupt):
+    """The process was told to end by a signal.
+
+    No `Exception`, so that nobody takes it for a failure of the data; and a `KeyboardInterrupt`, since py4j gives up a
+    connection in the middle of a call only for that.
+    """
+
+    retryable: ClassVar[bool] = True
+
+    def __init__(self, signal: str) -> None:
+        self.exit_code = ExitCode.TERMINATED if signal == "SIGTERM" else ExitCode.INTERRUPTED
+        super().__init__(f"{signal} told the process to end")
+
+
+def exit_code_of(error: BaseException) -> ExitCode:
+    """What a process answers that ends by this error."""
+    return error.exit_code if isinstance(error, LakesmithError | Stopped) else ExitCode.FAILED
+
+
+def is_retryable(error: BaseException | None) -> bool:
+    """True when the same run can end better without anybody mending anything."""
+    return isinstance(error, LakesmithError | Stopped) and error.retryable

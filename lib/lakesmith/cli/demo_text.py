@@ -98,7 +98,12 @@ def _commands(made: dict[str, Any], invocation: Invocation, context: Context) ->
         commands.append(f"  {invocation.command('quality {table} --date {batch_date}'.format(**found))}")
     gold = next((t for t in made["tables"] if t["table"].startswith("gold.")), made["tables"][-1])
     path = _short(context.lake.path(gold["table"]))
-    read = f"from deltalake import DeltaTable as T; print(T('{path}').to_pandas().sort_values('batch_date'))"
+    # A query, since `to_pandas` reads in threads that may outlive so short a program (docs/traps.md).
+    rows = f"Q().register('t', T('{path}')).execute('select * from t order by batch_date').read_all()"
+    read = (
+        f"import pyarrow as pa; from deltalake import DeltaTable as T, QueryBuilder as Q; "
+        f"print(pa.table({rows}).to_pandas())"
+    )
     commands.append(f'  {_short(sys.executable)} -c "{read}"')
     return commands
 

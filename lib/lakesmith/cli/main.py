@@ -12,16 +12,14 @@ import typer
 from lakesmith import __version__
 from lakesmith.cli import config_show, demo, doctor, nights, quality, simulate, status
 from lakesmith.cli.output import answer, log_to_terminal, say, say_error
-from lakesmith.errors import LakesmithError
+from lakesmith.engine.stopping import stops_on_signals
+from lakesmith.errors import ExitCode, LakesmithError, Stopped
 
-__all__ = ["INTERRUPTED", "main"]
-
-INTERRUPTED = 130
-"""What a shell answers for a process that Ctrl-C ended."""
+__all__ = ["main"]
 
 _EPILOG = (
     "Exit codes: 0 done, 2 usage or configuration, 3 data rejected, 4 input missing or blocked, 5 lease held "
-    "by another run, 6 partial, 1 anything else."
+    "by another run, 6 partial, 130 or 143 told to stop, 1 anything else."
 )
 
 _app = typer.Typer(
@@ -70,18 +68,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = int(_app(given, prog_name="lakesmith", standalone_mode=False) or 0)
+        with stops_on_signals():
+            code = int(_app(given, prog_name="lakesmith", standalone_mode=False) or 0)
     except LakesmithError as error:
         say_error(str(error))
         return int(error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        code = INTERRUPTED
+    except (Stopped, typer.Abort) as error:
+        # Typer makes an Abort of everything that Ctrl-C can be.
+        told = error if isinstance(error, Stopped) else error.__cause__
+        code = int(told.exit_code if isinstance(told, Stopped) else ExitCode.INTERRUPTED)
     except Exception as error:
         # Typer's own mistakes of usage; which classes they are changes with its version.
         if not hasattr(error, "format_message"):
             raise
         return _usage(error)
-    if code == INTERRUPTED:
+    if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
         say("interrupted: nothing half-done is visible; the same command goes on where this one stopped.")
     return code
 

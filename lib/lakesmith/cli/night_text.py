@@ -13,7 +13,7 @@ from rich.text import Text
 from lakesmith.cli.output import width
 from lakesmith.cli.plan_text import waiting_lines
 from lakesmith.cli.wording import count, days_text, grid, group_troubles
-from lakesmith.errors import LakesmithError
+from lakesmith.errors import LakesmithError, Stopped
 from lakesmith.ledger.records import BatchOutcome
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _errors(night: NightResult) -> list[RenderableType]:
     for table, result in night.tables.items():
         if result.error is not None and not result.reasons:
             # What is not Lakesmith's own may quote rows: its text is in the log only.
-            known = isinstance(result.error, LakesmithError)
+            known = isinstance(result.error, LakesmithError | Stopped)
             said = (
                 str(result.error) if known else f"{type(result.error).__name__}; the log above has the rest"
             )

@@ -15,6 +15,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from lakesmith.engine.stopping import is_no_interruption
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -75,10 +77,8 @@ class _Log(logging.Handler):
     """Log records as lines of the console on stderr: the library's own, and errors of others."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        # Ctrl-C is no error, but py4j logs it as one.
-        interrupted = record.exc_info is not None and record.exc_info[0] is KeyboardInterrupt
         ours = record.name.split(".")[0] == "lakesmith"
-        return not interrupted and (ours or record.levelno >= logging.ERROR)
+        return is_no_interruption(record) and (ours or record.levelno >= logging.ERROR)
 
     def emit(self, record: logging.LogRecord) -> None:
         style = "red" if record.levelno >= logging.ERROR else "yellow"

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
+from deltalake import QueryBuilder
 
 from lakesmith.contracts.days import BatchRange
+from lakesmith.contracts.model import BATCH_DATE
 from lakesmith.ledger.records import BatchRecord, QualityRecord
 
 if TYPE_CHECKING:
@@ -227,7 +229,7 @@ def batch_facts(context: Context, contract: Contract, day: date) -> BatchFacts:
     ):
         # The last attempt never reached its audit, and an older one's results are not its.
         newest, results = None, ()
-    quarantined, quarantine_rows = _quarantine(context, contract, ds.field("batch_date") == day)
+    quarantined, quarantine_rows = _quarantine(context, contract, day)
     return BatchFacts(
         table=contract.table,
         batch_date=day,
@@ -249,14 +251,16 @@ def quarantined_rules(context: Context, contract: Contract) -> dict[str, int]:
     return _quarantine(context, contract, None)[0]
 
 
-def _quarantine(
-    context: Context, contract: Contract, matching: ds.Expression | None
-) -> tuple[dict[str, int], int]:
+def _quarantine(context: Context, contract: Contract, day: date | None) -> tuple[dict[str, int], int]:
     """Rows in quarantine by rule, most first, and in all; no other column is read."""
     opened = context.lake.open(contract.quarantine_table)
     if opened is None:
         return {}, 0
-    rows = opened.to_pyarrow_dataset().to_table(columns=[_BROKEN_RULES], filter=matching)
+    where = f" WHERE {BATCH_DATE} = DATE '{day}'" if day is not None else ""
+    # Not `to_pyarrow_dataset`: its threads may outlive a short command, which then aborts (docs/traps.md).
+    query = QueryBuilder().register("quarantine", opened)
+    found = query.execute(f"SELECT {_BROKEN_RULES} FROM quarantine{where}")
+    rows = pa.RecordBatchReader.from_stream(found).read_all()
     counted = Counter(rule for rules in rows[_BROKEN_RULES].to_pylist() for rule in rules or ())
     return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0]))), rows.num_rows
 

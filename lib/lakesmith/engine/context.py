@@ -65,6 +65,13 @@ class Context:
         """True once something needed Spark."""
         return "spark" in self.__dict__
 
+    @property
+    def spark_is_alive(self) -> bool:
+        """True while the session that was started answers."""
+        from lakesmith.lake.session import is_alive
+
+        return self.spark_started and is_alive(self.spark)
+
     @cached_property
     def code_version(self) -> str:
         """The commit of the project's repository, `+dirty` when its files differ; `unknown` outside one."""

@@ -13,6 +13,7 @@ from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.graph import TableGraph
 from lakesmith.engine.context import Context
 from lakesmith.engine.outcome import NightResult, TableResult
+from lakesmith.errors import SparkLost, Stopped
 from lakesmith.ledger.ops import now
 from lakesmith.ledger.plan import Plan, Step, make_plan
 from lakesmith.ledger.records import NightRecord
@@ -58,8 +59,9 @@ def plan_nights(
 def execute(context: Context, plan: Plan, progress: Progress | None = None) -> NightResult:
     """Carries out a plan, table after table.
 
-    Every table is judged again when its turn comes: what its parents published, or did not, decides. After a plan for the whole
-    graph one record names the version of every table.
+    Every table is judged again when its turn comes: what its parents published, or did not, decides. A signal to stop, or a
+    JVM that is gone, ends it; the tables after that are not in the result. After a plan for the whole graph one record names the
+    version of every table.
     """
     if plan.steps:
         # Here, not above: a night with nothing to do must not pay for importing Spark.
@@ -82,8 +84,10 @@ def execute(context: Context, plan: Plan, progress: Progress | None = None) -> N
         results[table] = result
         if step is not None:
             progress.finished(result)
+        if isinstance(result.error, SparkLost | Stopped):
+            break
     night = NightResult(plan.nights, results, time.monotonic() - began)
-    if set(plan.tables) == set(context.project.graph.order) and plan.steps:
+    if set(results) == set(context.project.graph.order) and plan.steps:
         _record_night(context, context.project.graph, night)
     return night
 

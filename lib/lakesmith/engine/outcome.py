@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from lakesmith.contracts.days import BatchRange
-from lakesmith.errors import ExitCode, LakesmithError
+from lakesmith.errors import ExitCode, Stopped, exit_code_of, is_retryable
 from lakesmith.ledger.records import BatchOutcome, RunRecord
 from lakesmith.ledger.state import BatchState
 
 __all__ = ["NightResult", "TableResult"]
+
+_STOPPED = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
+_MAYBE_RETRYABLE = (ExitCode.FAILED, *_STOPPED)
 
 
 @dataclass
@@ -74,11 +77,14 @@ class NightResult:
     def exit_code(self) -> ExitCode:
         """One code for all; the first of these that applies.
 
-        1 or 2 for an error; 3 for rejected batches, 6 when a range published others; 5 for a lease; 4 for
-        what is missing. What is blocked only because something else in this very run was rejected or
-        failed changes nothing.
+        130 or 143 when a signal ended it; 1 or 2 for an error; 3 for rejected batches, 6 when a range
+        published others; 5 for a lease; 4 for what is missing. What is blocked only because something else in this
+        very run was rejected or failed changes nothing.
         """
-        errors = [_code(result.error) for result in self.tables.values() if result.error is not None]
+        errors = [exit_code_of(result.error) for result in self.tables.values() if result.error is not None]
+        stopped = [code for code in errors if code in _STOPPED]
+        if stopped:
+            return stopped[0]
         hard = [code for code in errors if code not in (ExitCode.BUSY, ExitCode.MISSING, ExitCode.REJECTED)]
         if hard:
             return hard[0]
@@ -101,7 +107,12 @@ class NightResult:
         if code in (ExitCode.BUSY, ExitCode.MISSING):
             return True
         errors = [result.error for result in self.tables.values() if result.error is not None]
-        return code is ExitCode.FAILED and all(isinstance(e, LakesmithError) and e.retryable for e in errors)
+        return code in _MAYBE_RETRYABLE and all(is_retryable(error) for error in errors)
+
+    @property
+    def stopped(self) -> bool:
+        """True when a signal ended it; tables after that were not looked at."""
+        return any(isinstance(result.error, Stopped) for result in self.tables.values())
 
     @property
     def is_complete(self) -> bool:
@@ -149,7 +160,3 @@ def _table_json(result: TableResult) -> dict[str, object]:
 
 def _iso(days: Iterable[date]) -> list[str]:
     return [day.isoformat() for day in sorted(days)]
-
-
-def _code(error: BaseException) -> ExitCode:
-    return error.exit_code if isinstance(error, LakesmithError) else ExitCode.FAILED

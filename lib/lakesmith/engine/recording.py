@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lakesmith.contracts.model import Contract, Rows
 from lakesmith.engine.context import Context
 from lakesmith.engine.pinning import PinnedInputs
-from lakesmith.errors import ExitCode, LakesmithError
+from lakesmith.errors import ExitCode, LakesmithError, Stopped, exit_code_of, is_retryable
 from lakesmith.ledger.fingerprint import SCHEME
 from lakesmith.ledger.live import NO_FILES
 from lakesmith.ledger.ops import now
@@ -125,7 +125,7 @@ def run_record(
     records: Sequence[BatchRecord],
     *,
     version: int | None = None,
-    error: Exception | None = None,
+    error: BaseException | None = None,
     warnings: Sequence[str] = (),
 ) -> RunRecord:
     """The record of a whole run.
@@ -139,7 +139,8 @@ def run_record(
     published = [r for r in records if r.outcome is BatchOutcome.PUBLISHED]
     changed = version is not None or any(r.outcome is BatchOutcome.EMPTY for r in records)
     if error is not None:
-        outcome, code = RunOutcome.FAILED, _exit_code(error)
+        outcome = RunOutcome.STOPPED if isinstance(error, Stopped) else RunOutcome.FAILED
+        code = exit_code_of(error)
     elif not refused:
         outcome, code = (RunOutcome.PUBLISHED if changed else RunOutcome.UNCHANGED), ExitCode.DONE
     elif refused < len(records):
@@ -155,7 +156,7 @@ def run_record(
         finished_at=now(),
         outcome=outcome,
         exit_code=int(code),
-        retryable=isinstance(error, LakesmithError) and error.retryable,
+        retryable=is_retryable(error),
         error=without_values(error) if error is not None else "",
         batches=len(run.batches),
         batches_published=len(published),
@@ -169,30 +170,26 @@ def run_record(
         code_version=context.code_version,
         lakesmith_version=context.lakesmith_version,
         environment=context.settings.environment,
-        spark_application=context.spark.sparkContext.applicationId if context.spark_started else "",
+        spark_application=context.spark.sparkContext.applicationId if context.spark_is_alive else "",
         spark_jobs=_spark_jobs(context, run.run_id),
         warnings=tuple(warnings),
     )
 
 
-def without_values(error: Exception) -> str:
+def without_values(error: BaseException) -> str:
     """An error for the ledger.
 
     Lakesmith's own say counts and names only; of others only the kind is kept, since Spark's messages quote data.
     """
-    if isinstance(error, LakesmithError):
+    if isinstance(error, LakesmithError | Stopped):
         return f"{type(error).__name__}: {error}"
     condition = getattr(error, "getCondition", None)
     named = condition() if callable(condition) else None
     return f"{type(error).__name__}{f' [{named}]' if named else ''}: see the log of the run"
 
 
-def _exit_code(error: Exception) -> ExitCode:
-    return error.exit_code if isinstance(error, LakesmithError) else ExitCode.FAILED
-
-
 def _spark_jobs(context: Context, run_id: str) -> int:
-    if not context.spark_started:
+    if not context.spark_is_alive:
         return 0
     return len(context.spark.sparkContext.statusTracker().getJobIdsForGroup(run_id))
 

@@ -18,7 +18,7 @@ from lakesmith.engine.attempt import Attempt
 from lakesmith.engine.context import Context
 from lakesmith.engine.outcome import TableResult
 from lakesmith.engine.recording import RunIdentity, failed_batch, run_record
-from lakesmith.errors import LakesmithError
+from lakesmith.errors import LakesmithError, SparkLost, Stopped, is_retryable
 from lakesmith.jobs import Job
 from lakesmith.lake.landing import translate
 from lakesmith.lake.lease import hold
@@ -42,8 +42,8 @@ def run_table(
 ) -> TableResult:
     """Runs a table for some batches, as far as they need it and can be run.
 
-    What goes wrong with the data or the job is in the result; only a defect of Lakesmith itself, or a process
-    that is told to stop, raises.
+    What goes wrong with the data or the job is in the result, and so is a signal to stop; only a defect of Lakesmith
+    itself raises.
 
     Args:
         wanted: the batches, in order.
@@ -57,8 +57,8 @@ def run_table(
         with hold(context.lake, contract.table, _new_run_id(), wait):
             for group in groups:
                 _run_group(context, contract, group, job, result, force=force)
-    except LakesmithError as error:
-        # Before any run began: a lease, a table or an input that cannot be opened.
+    except (LakesmithError, Stopped) as error:
+        # Before any run began: a lease, a table or an input that cannot be opened. Or a signal, at any time.
         result.error = error
     return result
 
@@ -108,8 +108,15 @@ def _attempt(
     attempt = Attempt(context, run, states)
     try:
         records, version = attempt.execute(job)
+    except Stopped as error:
+        if context.spark_is_alive:
+            context.spark.sparkContext.cancelJobGroup(run.run_id)
+        result.runs.append(context.ledger.record_run(run_record(run, context, (), error=error)))
+        raise
     except Exception as error:
-        return _ended(context, run, translate(error) or error, result)
+        lost = context.spark_started and not context.spark_is_alive
+        known = SparkLost(contract.table) if lost else translate(error) or error
+        return _ended(context, run, known, result)
     for record in records:
         _note(result, record)
     result.unchanged += len(attempt.unchanged)
@@ -130,8 +137,9 @@ def _ended(context: Context, run: RunIdentity, error: Exception, result: TableRe
         result.error = error
     if not isinstance(error, LakesmithError):
         log.error("%s: the run failed", run.contract.table, exc_info=error)
-    retryable = isinstance(error, LakesmithError) and error.retryable
-    records = () if retryable else tuple(failed_batch(run, context, day, error) for day in run.batches)
+    records = (
+        () if is_retryable(error) else tuple(failed_batch(run, context, day, error) for day in run.batches)
+    )
     context.ledger.record(records)
     for record in records:
         _note(result, record)

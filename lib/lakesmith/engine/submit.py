@@ -19,7 +19,8 @@ from lakesmith.contracts.load import load_project
 from lakesmith.engine.context import Context
 from lakesmith.engine.night import execute, plan_nights
 from lakesmith.engine.outcome import NightResult, TableResult
-from lakesmith.errors import ExitCode, LakesmithError, UsageError
+from lakesmith.engine.stopping import is_no_interruption, stops_on_signals
+from lakesmith.errors import ExitCode, LakesmithError, Stopped, UsageError
 from lakesmith.jobs import Job
 
 __all__ = ["open_context", "outcome_in_any_case", "submit_night", "submit_one", "write_outcome"]
@@ -97,7 +98,7 @@ def outcome_in_any_case(path: Path | None) -> Iterator[None]:
     """Leaves an outcome also of a command that ended before any table's turn came."""
     try:
         yield
-    except LakesmithError as error:
+    except (LakesmithError, Stopped) as error:
         if path is not None:
             found = {
                 "exit_code": int(error.exit_code),
@@ -146,11 +147,13 @@ def _guarded(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("py4j").setLevel(logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(is_no_interruption)
     options = parser.parse_args(arguments)
     try:
-        with outcome_in_any_case(options.outcome):
+        with stops_on_signals(), outcome_in_any_case(options.outcome):
             night = run(options)
-    except LakesmithError as error:
+    except (LakesmithError, Stopped) as error:
         log.error("%s: %s", type(error).__name__, error)
         return error.exit_code
     for result in night.tables.values():
@@ -171,5 +174,5 @@ def _report(result: TableResult) -> None:
         log.error("%s %s: %s", result.table, day, reason)
     for state in result.waiting:
         log.error("%s %s is %s: %s", state.table, state.batch_date, state.state, state.reason)
-    if isinstance(result.error, LakesmithError) and not result.reasons:
+    if isinstance(result.error, LakesmithError | Stopped) and not result.reasons:
         log.error("%s: %s: %s", result.table, type(result.error).__name__, result.error)

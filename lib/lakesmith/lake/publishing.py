@@ -18,6 +18,7 @@ from deltalake.transaction import AddAction
 
 from lakesmith.contracts.model import BATCH_DATE, Contract
 from lakesmith.errors import CommitConflict, InputChanged
+from lakesmith.faults import Step, step
 from lakesmith.lake.files import LakeFiles
 from lakesmith.lake.staging import StagedFile
 from lakesmith.lake.tables import ensure_table
@@ -63,7 +64,8 @@ def publish(
         _files_are_whole(lake, contract.table, files)
         version = table.version() + 1
         try:
-            _commit(table, files, batches, provenance(version).to_metadata())
+            with step(Step.PUT, contract.table):
+                _commit(table, files, batches, provenance(version).to_metadata())
         except (DeltaError, OSError) as error:
             # A conflict, or an answer that was lost on the way: only the table knows which.
             table = lake.open(contract.table) or table

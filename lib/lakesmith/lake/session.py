@@ -22,7 +22,7 @@ from lakesmith.lake.java import java_home
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-__all__ = ["DeltaMissing", "session", "session_settings"]
+__all__ = ["DeltaMissing", "is_alive", "session", "session_settings"]
 
 
 class DeltaMissing(ConfigurationError):
@@ -109,6 +109,17 @@ def session(settings: Settings, name: str = "lakesmith") -> SparkSession:
         spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
+
+
+def is_alive(spark: SparkSession) -> bool:
+    """True while the session's JVM answers and its context was not stopped."""
+    from py4j.protocol import Py4JError
+
+    try:
+        return not spark.sparkContext._jsc.sc().isStopped()
+    except (Py4JError, OSError, AttributeError):
+        # A JVM that is gone, in one of the ways in which py4j says so; without a context there is no `_jsc`.
+        return False
 
 
 @contextmanager

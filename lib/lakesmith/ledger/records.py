@@ -58,6 +58,7 @@ class RunOutcome(StrEnum):
     PARTIAL = "partial"
     REJECTED = "rejected"
     FAILED = "failed"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True)

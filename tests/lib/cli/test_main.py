@@ -9,8 +9,7 @@ import pytest
 
 from command_lines import Ask
 from lakesmith import __version__
-from lakesmith.cli.main import INTERRUPTED
-from lakesmith.errors import LeaseHeld
+from lakesmith.errors import ExitCode, LeaseHeld
 from workspaces import Workspace
 
 COMMANDS = ["doctor", "demo", "run", "backfill", "status", "quality", "simulate", "config"]
@@ -86,7 +85,7 @@ def test_ctrl_c_says_that_nothing_is_half_done(
 
     monkeypatch.setattr("lakesmith.config.load.load_settings", interrupted)
     answer = ask("config", "show")
-    assert (answer.code, answer.out) == (INTERRUPTED, "")
+    assert (answer.code, answer.out) == (ExitCode.INTERRUPTED, "")
     assert answer.err.startswith("interrupted: ")
 
 
