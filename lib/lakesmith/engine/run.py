@@ -19,6 +19,7 @@ from lakesmith.engine.context import Context
 from lakesmith.engine.outcome import TableResult
 from lakesmith.engine.recording import RunIdentity, failed_batch, run_record
 from lakesmith.errors import LakesmithError, SparkLost, Stopped, is_retryable
+from lakesmith.faults import Side, Step, reached, step
 from lakesmith.jobs import Job
 from lakesmith.lake.landing import translate
 from lakesmith.lake.lease import hold
@@ -42,8 +43,7 @@ def run_table(
 ) -> TableResult:
     """Runs a table for some batches, as far as they need it and can be run.
 
-    What goes wrong with the data or the job is in the result, and so is a signal to stop; only a defect of Lakesmith
-    itself raises.
+    Nothing is raised: what went wrong is in the result, a signal to stop included.
 
     Args:
         wanted: the batches, in order.
@@ -54,11 +54,16 @@ def run_table(
     groups = [[day] for day in wanted] if contract.mode is Mode.PER_BATCH else [list(wanted)]
     wait = timedelta(seconds=context.settings.lease.wait)
     try:
+        reached(Side.BEFORE, Step.LEASE, contract.table)
         with hold(context.lake, contract.table, _new_run_id(), wait):
+            reached(Side.AFTER, Step.LEASE, contract.table)
             for group in groups:
                 _run_group(context, contract, group, job, result, force=force)
-    except (LakesmithError, Stopped) as error:
-        # Before any run began: a lease, a table or an input that cannot be opened. Or a signal, at any time.
+    except Stopped as error:
+        result.error = error
+    except Exception as error:
+        # Around the runs: a lease, a table or an input that cannot be opened, a record that cannot be written.
+        _log_foreign(contract, error)
         result.error = error
     return result
 
@@ -122,9 +127,9 @@ def _attempt(
     result.unchanged += len(attempt.unchanged)
     result.warnings.update(attempt.batch_warnings)
     done = [*records, *attempt.unchanged]
-    result.runs.append(
-        context.ledger.record_run(run_record(run, context, done, version=version, warnings=attempt.warnings))
-    )
+    with step(Step.RECORD, contract.table):
+        whole = run_record(run, context, done, version=version, warnings=attempt.warnings)
+        result.runs.append(context.ledger.record_run(whole))
     return None
 
 
@@ -135,8 +140,7 @@ def _ended(context: Context, run: RunIdentity, error: Exception, result: TableRe
         run = replace(run, batches=(alone,))
     else:
         result.error = error
-    if not isinstance(error, LakesmithError):
-        log.error("%s: the run failed", run.contract.table, exc_info=error)
+    _log_foreign(run.contract, error)
     records = (
         () if is_retryable(error) else tuple(failed_batch(run, context, day, error) for day in run.batches)
     )
@@ -145,6 +149,12 @@ def _ended(context: Context, run: RunIdentity, error: Exception, result: TableRe
         _note(result, record)
     result.runs.append(context.ledger.record_run(run_record(run, context, records, error=error)))
     return alone
+
+
+def _log_foreign(contract: Contract, error: Exception) -> None:
+    """The traceback of what is not Lakesmith's own goes to the log, and only there: its message may quote rows."""
+    if not isinstance(error, LakesmithError):
+        log.error("%s: the run failed", contract.table, exc_info=error)
 
 
 def _note(result: TableResult, record: BatchRecord) -> None:

@@ -95,6 +95,9 @@ class Result:
             return f"{self.rule}: could not be computed ({outcome.error})"
         if outcome.unexpected_count is not None and outcome.element_count:
             return f"{self.rule}: {outcome.unexpected_count:,} of {outcome.element_count:,} rows"
+        if missing := outcome.details.get("missing_count"):
+            beside = f", {outcome.unexpected_count:,} unexpected" if outcome.unexpected_count else ""
+            return f"{self.rule}: {missing:,} of the values asked for missing{beside}"
         if outcome.unexpected_count is not None:
             return f"{self.rule}: {outcome.unexpected_count:,} unexpected"
         if self.observed_value is not None:

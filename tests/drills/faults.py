@@ -1,0 +1,112 @@
+"""Faults: what goes wrong at a fault point, as a value that a child process can be given.
+
+Owns the kinds of faults and the hooks that make them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+from lakesmith.faults import FaultPoint, Side, Step
+
+__all__ = ["Fault", "Kind", "Planted", "draw"]
+
+
+class Planted(Exception):
+    """The failure that a drill planted."""
+
+
+class Kind(StrEnum):
+    """What goes wrong."""
+
+    SIGKILL = "SIGKILL"
+    SIGTERM = "SIGTERM"
+    SIGINT = "SIGINT"
+    EXCEPTION = "exception"
+    DISK_FULL = "disk full"
+    LOST_ANSWER = "lost answer"
+
+    @property
+    def needs_process(self) -> bool:
+        """True for what would end the process that runs the drill."""
+        return self.name.startswith("SIG")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong once.
+
+    Args:
+        nth: at which passing of the point, from 1.
+    """
+
+    kind: Kind
+    at: FaultPoint
+    nth: int = 1
+
+    def hook(self) -> Callable[[FaultPoint], None]:
+        """What `lakesmith.faults.armed` takes."""
+        passed = 0
+
+        def strike(point: FaultPoint) -> None:
+            nonlocal passed
+            if point == self.at:
+                passed += 1
+                if passed == self.nth:
+                    self._happen()
+
+        return strike
+
+    def _happen(self) -> None:
+        if self.kind.needs_process:
+            os.kill(os.getpid(), signal.Signals[self.kind.name])
+        elif self.kind is Kind.EXCEPTION:
+            raise Planted(str(self.at))
+        elif self.kind is Kind.DISK_FULL:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        else:
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+
+    def to_json(self) -> dict[str, Any]:
+        """For a command line."""
+        return {
+            "kind": self.kind,
+            "side": self.at.side,
+            "step": self.at.step,
+            "table": self.at.table,
+            "nth": self.nth,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """What `to_json` gave."""
+        at = FaultPoint(Side(value["side"]), Step(value["step"]), value["table"])
+        return cls(Kind(value["kind"]), at, value["nth"])
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.at}{f' (time {self.nth})' if self.nth > 1 else ''}"
+
+
+def draw(random: random.Random, points: Sequence[FaultPoint], kinds: Sequence[Kind]) -> Fault:
+    """A fault at one of the points that an undisturbed run came by.
+
+    Args:
+        points: in the order in which they were passed, repetitions included.
+    """
+    kind = random.choice(kinds)
+    possible = [at for at, point in enumerate(points) if kind is not Kind.LOST_ANSWER or _answers(point)]
+    if not possible:
+        return draw(random, points, [k for k in kinds if k is not Kind.LOST_ANSWER])
+    at = random.choice(possible)
+    return Fault(kind, points[at], points[: at + 1].count(points[at]))
+
+
+def _answers(point: FaultPoint) -> bool:
+    return point.step is Step.PUT and point.side is Side.AFTER
