@@ -9,6 +9,7 @@ import errno
 import os
 import random
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,11 +33,12 @@ class Kind(StrEnum):
     EXCEPTION = "exception"
     DISK_FULL = "disk full"
     LOST_ANSWER = "lost answer"
+    JVM_LOST = "JVM lost"
 
     @property
     def needs_process(self) -> bool:
-        """True for what would end the process that runs the drill."""
-        return self.name.startswith("SIG")
+        """True for what would end the process that runs the drill, or its Spark."""
+        return self.name.startswith("SIG") or self is Kind.JVM_LOST
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,13 @@ class Fault:
 
     Args:
         nth: at which passing of the point, from 1.
+        delay: seconds after it, for what needs a process: that strikes in the midst of whatever runs by then.
     """
 
     kind: Kind
     at: FaultPoint
     nth: int = 1
+    delay: float = 0.0
 
     def hook(self) -> Callable[[FaultPoint], None]:
         """What `lakesmith.faults.armed` takes."""
@@ -59,13 +63,21 @@ class Fault:
             nonlocal passed
             if point == self.at:
                 passed += 1
-                if passed == self.nth:
+                if passed == self.nth and self.delay:
+                    timer = threading.Timer(self.delay, self._happen)
+                    timer.daemon = True
+                    timer.start()
+                elif passed == self.nth:
                     self._happen()
 
         return strike
 
     def _happen(self) -> None:
-        if self.kind.needs_process:
+        if self.kind is Kind.JVM_LOST:
+            from pyspark import SparkContext
+
+            os.kill(SparkContext._gateway.proc.pid, signal.SIGKILL)
+        elif self.kind.needs_process:
             os.kill(os.getpid(), signal.Signals[self.kind.name])
         elif self.kind is Kind.EXCEPTION:
             raise Planted(str(self.at))
@@ -82,16 +94,18 @@ class Fault:
             "step": self.at.step,
             "table": self.at.table,
             "nth": self.nth,
+            "delay": self.delay,
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """What `to_json` gave."""
         at = FaultPoint(Side(value["side"]), Step(value["step"]), value["table"])
-        return cls(Kind(value["kind"]), at, value["nth"])
+        return cls(Kind(value["kind"]), at, value["nth"], value["delay"])
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.at}{f' (time {self.nth})' if self.nth > 1 else ''}"
+        late = f" + {self.delay:.2f} s" if self.delay else ""
+        return f"{self.kind} {self.at}{f' (time {self.nth})' if self.nth > 1 else ''}{late}"
 
 
 def draw(random: random.Random, points: Sequence[FaultPoint], kinds: Sequence[Kind]) -> Fault:

@@ -129,8 +129,13 @@ def _own_commit(table: DeltaTable, run_id: str, since: int) -> int | None:
     """The version that this very run made after `since`; None when there is none."""
     for commit in table.history(max(1, table.version() - since)):
         found = Provenance.from_commit(commit)
-        if found is not None and found.run_id == run_id and int(commit["version"]) > since:
-            return int(commit["version"])
+        if (
+            found is not None
+            and found.run_id == run_id
+            and found.version is not None
+            and found.version > since
+        ):
+            return found.version
     return None
 
 

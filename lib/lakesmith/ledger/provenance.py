@@ -36,6 +36,15 @@ class Provenance:
     started_at: datetime
     batches: tuple[BatchRecord, ...]
 
+    @property
+    def version(self) -> int | None:
+        """The version that the commit makes; None for one that replaces no batch.
+
+        To be asked instead of `DeltaTable.history`, which counts down from the version that was loaded, although it lists the
+        commits that were made since, too.
+        """
+        return self.batches[0].version if self.batches else None
+
     def to_metadata(self) -> str:
         """The text of `userMetadata`."""
         return json.dumps(

@@ -17,12 +17,14 @@ from deltalake.exceptions import CommitFailedError
 from lakesmith.contracts.model import Column, Contract, Suite
 from lakesmith.contracts.types import parse_type
 from lakesmith.errors import CommitConflict, DestructiveChange, InputChanged, UnsupportedTable
+from lakesmith.faults import FaultPoint, Side, armed
 from lakesmith.lake import publishing
 from lakesmith.lake.publishing import publish
 from lakesmith.lake.staging import RowOutcome, StagedFile
 from lakesmith.lake.tables import ensure_table
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.provenance import Provenance
+from lakesmith.ledger.records import BatchOutcome, BatchRecord, Fingerprints
 
 D1, D2, D3 = date(2024, 1, 1), date(2024, 1, 2), date(2024, 1, 3)
 
@@ -38,6 +40,28 @@ def contract(*columns: Column) -> Contract:
         columns=columns or (Column("a", parse_type("bigint")),),
         suite=Suite("gold.t"),
     )
+
+
+def provenance(run_id: str, version: int) -> Provenance:
+    moment = datetime(2024, 1, 1, tzinfo=UTC)
+    batch = BatchRecord(
+        table="gold.t",
+        batch_date=D1,
+        recorded_at=moment,
+        run_id=run_id,
+        outcome=BatchOutcome.PUBLISHED,
+        version=version,
+        digest="digest",
+        rows=1,
+        read=None,
+        quarantined=0,
+        dropped={},
+        fingerprints=Fingerprints(1, "data", "audit", "doc"),
+        inputs=(),
+        settings={},
+        files="files",
+    )
+    return Provenance(run_id, "gold.t", "j", "c", "v", "dev", moment, (batch,))
 
 
 class Lake:
@@ -73,9 +97,7 @@ class Lake:
             contract(),
             files,
             [*batches, *empties],
-            provenance=lambda version: Provenance(
-                run_id, "gold.t", "j", "c", "v", "dev", datetime(2024, 1, 1, tzinfo=UTC), ()
-            ),
+            provenance=lambda version: provenance(run_id, version),
             inputs_unchanged=unchanged,
             attempts=attempts,
         )
@@ -150,6 +172,27 @@ def test_a_lost_answer_is_a_success(lake: Lake, monkeypatch: pytest.MonkeyPatch,
     assert lake.publish("r2", {D1: [2]}) == 2
     assert lake.rows() == [(D1, 2)]
     assert DeltaTable(lake.location.path("gold.t")).version() == 2
+
+
+def test_a_lost_answer_is_found_at_its_own_version_while_others_commit(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.publish("r1", {D1: [1]})
+    others = iter(["r3", "r4"])
+    history = DeltaTable.history
+
+    def history_after_others(table: DeltaTable, limit: int | None = None) -> list[dict[str, Any]]:
+        if (run_id := next(others, None)) is not None:
+            lake.publish(run_id, {D2: [3]})
+        return history(table, limit)
+
+    def lose_the_answer(point: FaultPoint) -> None:
+        if point.side is Side.AFTER and lake.rows() == [(D1, 2)]:
+            monkeypatch.setattr(DeltaTable, "history", history_after_others)
+            raise OSError("connection reset")
+
+    with armed(lose_the_answer):
+        assert lake.publish("r2", {D1: [2]}) == 2
 
 
 def test_an_error_before_the_commit_is_not_a_success(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

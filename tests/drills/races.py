@@ -1,0 +1,200 @@
+"""Races: processes behind a barrier publish to one table at the same moment, without a lease between them.
+
+Owns the kinds of races and what is counted. Safety must rest on put-if-absent alone, so the lease is taken away here.
+
+    python -m drills.races --rounds 200 --processes 6
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import multiprocessing
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier, Event
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from drills.publications import PROJECT, Content, Operation, perform
+from lakesmith.errors import CommitConflict
+from lakesmith.ledger.provenance import Provenance
+
+__all__ = ["BAD", "Race", "race"]
+
+BAD = ("lost", "doubled", "mixed", "unreadable", "failed")
+"""What must not happen even once; a run that gives up because others were first is no such thing."""
+
+
+class Race(StrEnum):
+    """What the processes publish at once."""
+
+    NEW_DAY = "the same new day"
+    EXISTING_DAY = "the same existing day"
+    NEIGHBOURS = "neighbouring days"
+    RANGES = "overlapping ranges"
+
+
+def _days(kind: Race, number: int, process: int) -> list[date]:
+    if kind is Race.NEW_DAY:
+        return [date.fromordinal(date(2024, 1, 1).toordinal() + number)]
+    if kind is Race.EXISTING_DAY:
+        return [date(2024, 1, 1)]
+    if kind is Race.NEIGHBOURS:
+        return [date(2024, 1, 1 + process)]
+    return [date(2024, 1, day) for day in range(1 + process, 4 + process)]
+
+
+def _content(number: int, process: int) -> Content:
+    """Rows that say which process published them, in which round; each its own count of rows."""
+    return Content(tuple([(number + 1) * 100 + process] * (process + 1)))
+
+
+def _racer(
+    root: str, kind: Race, process: int, rounds: int, ready: Barrier, read: Barrier, told: Queue[Any]
+) -> None:
+    import logging
+
+    logging.disable(logging.CRITICAL)
+    with mock.patch("lakesmith.engine.run.hold", return_value=contextlib.nullcontext()):
+        for number in range(rounds):
+            operation = Operation({day: _content(number, process) for day in _days(kind, number, process)})
+            ready.wait()
+            result = perform(Path(root), operation)
+            error = type(result.error).__name__ if result.error is not None else None
+            told.put((process, result.runs[-1].version if result.runs else None, error))
+            read.wait()
+
+
+def _maintainer(root: str, over: Event, told: Queue[Any]) -> None:
+    """Compacts and vacuums all the time, as a person with deltalake at hand may."""
+    path = str(Path(root) / "lake" / "silver" / "readings")
+    done = 0
+    while not over.is_set():
+        with contextlib.suppress(DeltaError, OSError):
+            table = DeltaTable(path)
+            table.optimize.compact()
+            table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+            done += 1
+        over.wait(0.02)
+    told.put(done)
+
+
+def race(kind: Race, folder: Path, rounds: int, processes: int, *, maintain: bool = False) -> Counter[str]:
+    """Lets processes race; counts what happened to their publications.
+
+    Args:
+        maintain: two more processes compact and vacuum meanwhile.
+    """
+    context = multiprocessing.get_context("spawn")
+    root = folder / "lake"
+    shutil.copytree(PROJECT, root)
+    perform(root, Operation({date(2024, 1, day): _content(-1, 0) for day in range(1, 4)}))
+    ready, read = (context.Barrier(processes + 1) for _ in range(2))
+    told: Queue[Any] = context.Queue()
+    maintained: Queue[Any] = context.Queue()
+    over = context.Event()
+    racers = [
+        context.Process(target=_racer, args=(str(root), kind, p, rounds, ready, read, told), daemon=True)
+        for p in range(processes)
+    ]
+    others = [
+        context.Process(target=_maintainer, args=(str(root), over, maintained), daemon=True)
+        for _ in range(2 if maintain else 0)
+    ]
+    for worker in (*racers, *others):
+        worker.start()
+    counts: Counter[str] = Counter()
+    before = DeltaTable(str(root / "lake" / "silver" / "readings")).version()
+    for number in range(rounds):
+        ready.wait(timeout=120)
+        answers = [told.get(timeout=120) for _ in range(processes)]
+        before = _judge(root, kind, number, answers, before, counts)
+        counts["rounds"] += 1
+        read.wait(timeout=120)
+    over.set()
+    counts["compactions"] = sum(maintained.get(timeout=120) for _ in others)
+    for worker in (*racers, *others):
+        worker.join(timeout=60)
+    return counts
+
+
+def _judge(
+    root: Path,
+    kind: Race,
+    number: int,
+    answers: Sequence[tuple[int, int | None, str | None]],
+    before: int,
+    counts: Counter[str],
+) -> int:
+    """Holds what the table shows after a round against what the processes were told."""
+    table = DeltaTable(str(root / "lake" / "silver" / "readings"))
+    history = [Provenance.from_commit(commit) for commit in table.history(table.version() - before)]
+    commits = {found.version for found in history if found is not None}
+    try:
+        rows = table.to_pyarrow_table(columns=["batch_date", "kwh"]).to_pylist()
+    except (DeltaError, OSError):
+        counts["unreadable"] += 1
+        return int(table.version())
+    held: dict[date, list[int]] = {}
+    for row in rows:
+        held.setdefault(row["batch_date"], []).append(row["kwh"])
+    last: dict[date, tuple[int, int]] = {}
+    for process, version, error in answers:
+        if error is not None:
+            counts["gave up" if error == CommitConflict.__name__ else "failed"] += 1
+            continue
+        counts["published"] += 1
+        if version is None or version not in commits:
+            counts["lost"] += 1
+            continue
+        for day in _days(kind, number, process):
+            last[day] = max(last.get(day, (-1, 0)), (version, process))
+    for day, (_, process) in last.items():
+        found = held.get(day, [])
+        expected = list(_content(number, process).kwh)
+        if found == expected:
+            continue
+        if len(set(found)) > 1:
+            counts["mixed"] += 1
+        elif len(found) > len(expected) and set(found) == set(expected):
+            counts["doubled"] += 1
+        else:
+            counts["lost"] += 1
+    return int(table.version())
+
+
+def main() -> int:
+    """Runs every kind of race, with and without maintenance beside it, and prints the counts."""
+    parser = argparse.ArgumentParser(prog="races", description="Processes that publish at the same moment.")
+    parser.add_argument("--rounds", type=int, default=200, help="of each kind, with and without maintenance")
+    parser.add_argument("--processes", type=int, default=6)
+    options = parser.parse_args()
+    bad = 0
+    names = ("rounds", "published", "gave up", *BAD, "compactions")
+    print(f"{'race':36}{''.join(f'{name:>12}' for name in names)}{'seconds':>9}", flush=True)
+    for maintain in (False, True):
+        for kind in Race:
+            began = time.monotonic()
+            with tempfile.TemporaryDirectory(prefix="lakesmith-race-") as folder:
+                counts = race(kind, Path(folder), options.rounds, options.processes, maintain=maintain)
+            bad += sum(counts[name] for name in BAD)
+            label = f"{kind}{', maintained' if maintain else ''}"
+            seconds = time.monotonic() - began
+            print(f"{label:36}{''.join(f'{counts[name]:>12,}' for name in names)}{seconds:>9.0f}", flush=True)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

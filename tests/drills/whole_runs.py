@@ -1,0 +1,289 @@
+"""Whole runs with faults: files land, are corrected and break; nights and backfills meet a fault and are run again.
+
+Owns the generator of a small lake's life, and the comparison with its undisturbed twin. Signals and a lost JVM strike a process
+of its own, with a Spark of its own; everything else strikes the session that the caller runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+from deltalake import DeltaTable
+
+from drills.faults import Fault, Kind, draw
+from drills.publications import Report
+from lakesmith.errors import LakesmithError
+from lakesmith.faults import FaultPoint, armed
+from workspaces import METERS, Workspace, day
+
+__all__ = ["drill"]
+
+ROOT = Path(__file__).parents[2]
+_JVM_SECONDS = 30
+Rows = tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Files that land, then a range of nights.
+
+    Args:
+        files: text by day of January 2024.
+        nights: the first and the last.
+    """
+
+    files: Mapping[int, str]
+    nights: tuple[int, int]
+
+
+def operations(seed: int, count: int) -> Iterator[Operation]:
+    """New nights, corrections, rejections and their repairs; the last one is a backfill of everything."""
+    rng = random.Random(seed)
+    newest = 0
+    broken: set[int] = set()
+    for number in range(count):
+        files = {}
+        if newest < 6 and (newest == 0 or rng.random() < 0.6):
+            newest += 1
+            files[newest] = _file(rng, newest, broken=rng.random() < 0.2)
+        elif newest:
+            corrected = rng.choice(sorted(broken) or range(1, newest + 1))
+            files[corrected] = _file(rng, corrected, broken=rng.random() < 0.1)
+        for changed, text in files.items():
+            (broken.add if "?" in text else broken.discard)(changed)
+        everything = number == count - 1 or rng.random() < 0.4
+        yield Operation(files, (1, newest) if everything else (max(files, default=newest),) * 2)
+
+
+def _file(rng: random.Random, number: int, *, broken: bool) -> str:
+    lines = ["Meter,kWh,Street"]
+    for at in range(rng.randint(3, 7)):
+        kwh = "?" if broken and at < 2 else str(rng.randrange(200))
+        lines.append(f"m{rng.randint(1, 3)},{kwh},Street {number}")
+    return "\n".join(lines) + "\n"
+
+
+def drill(folder: Path, seed: int, count: int, report: Report, kinds: Sequence[Kind]) -> None:
+    """Lives the same life twice: undisturbed in one lake, with a fault and a rerun at every step in another.
+
+    Needs a running Spark session, which both lakes share.
+    """
+    rng = random.Random(seed * 7_919)
+    twin, faulted = (Workspace(folder / name) for name in ("twin", "faulted"))
+    for lake in (twin, faulted):
+        copytree(METERS, lake.root)
+    allowed: dict[tuple[str, date], set[Rows]] = {}
+    seen: dict[tuple[str, date], set[Rows]] = {}
+    with _polled(faulted, seen, report):
+        for number, operation in enumerate(operations(seed, count)):
+            for lake in (twin, faulted):
+                for at, text in operation.files.items():
+                    lake.land_text(at, text)
+            points: list[FaultPoint] = []
+            with armed(points.append):
+                expected = twin.run(*operation.nights)
+            for key, rows in _batches(twin).items():
+                allowed.setdefault(key, {()}).add(rows)
+            if not points:
+                continue
+            fault = draw(rng, points, kinds)
+            if fault.kind.needs_process and rng.random() < 0.5:
+                fault = replace(fault, delay=rng.uniform(0.05, 3.0))
+            where = f"seed {seed}, operation {number} (nights {operation.nights}), {fault}"
+            report.count(fault)
+            report.differences += [
+                f"{where}: {said}" for said in _strike(faulted, operation, fault, int(expected.exit_code))
+            ]
+            again = faulted.run(*operation.nights)
+            if again.exit_code != expected.exit_code and expected.exit_code != 6:
+                report.differences.append(f"{where}: the rerun ended with {again.exit_code!r}")
+            report.differences += [f"{where}: {found}" for found in _differences(twin, faulted)]
+    for (table, of), contents in seen.items():
+        if not contents <= allowed.get((table, of), {()}):
+            report.differences.append(f"seed {seed}: a reader saw rows of {table} {of} that no night gives")
+
+
+# --- the fault ------------------------------------------------------------------------------------------------
+
+
+def _strike(lake: Workspace, operation: Operation, fault: Fault, undisturbed: int) -> list[str]:
+    """Runs the nights into the fault; returns what should have gone otherwise."""
+    if not fault.kind.needs_process:
+        with armed(fault.hook()):
+            result = lake.run(*operation.nights)
+        lost = fault.kind is Kind.LOST_ANSWER
+        return [f"ended with {result.exit_code!r}"] if lost and result.exit_code != undisturbed else []
+    outcome = lake.root / "outcome.json"
+    outcome.unlink(missing_ok=True)
+    first, last = (str(day(number)) for number in operation.nights)
+    order = {
+        "do": "command",
+        "arguments": ["backfill", "--from", first, "--to", last, "--project", str(lake.root)],
+        "fault": fault.to_json(),
+    }
+    order["arguments"] += ["--outcome", str(outcome)]
+    name = uuid.uuid4().hex
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT / "tests"),
+        "LAKESMITH__JARS_DIR": str(ROOT / ".jars"),
+        "LAKESMITH__SPARK__CONF": '{"spark.ui.enabled": "false"}',
+        "LAKESMITH_DRILL": name,
+    }
+    # A terminal's Ctrl-C would reach the JVM, too; here only Python is told.
+    ended = subprocess.run(
+        [sys.executable, "-m", "drills.child", json.dumps(order)],
+        env=environ,
+        cwd=lake.root,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    codes = {Kind.SIGKILL: -9, Kind.SIGTERM: 143, Kind.SIGINT: 130, Kind.JVM_LOST: 1}
+    possible = {codes[fault.kind], undisturbed} if fault.delay else {codes[fault.kind]}
+    found = []
+    if ended.returncode not in possible:
+        found.append(f"exit code {ended.returncode} instead of {possible}: {ended.stderr[-600:]}")
+    elif fault.kind is not Kind.SIGKILL:
+        told = json.loads(outcome.read_text())["exit_code"] if outcome.exists() else None
+        if told != ended.returncode:
+            found.append(f"the outcome says {told}, the process answered {ended.returncode}")
+    left = _left_over(name)
+    return [*found, f"process {left} is still there after {_JVM_SECONDS} s"] if left else found
+
+
+def _left_over(name: str) -> int | None:
+    """A process that the child left behind, after as long as it may take."""
+    deadline = time.monotonic() + _JVM_SECONDS
+    pause = threading.Event()
+    marked = f"LAKESMITH_DRILL={name}".encode()
+    while True:
+        left = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and _has(p, marked)]
+        if not left:
+            return None
+        if time.monotonic() > deadline:
+            return left[0]
+        pause.wait(0.1)
+
+
+def _has(process: Path, marked: bytes) -> bool:
+    try:
+        return marked in (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+# --- the comparison ---------------------------------------------------------------------------------------------
+
+
+def _tables(lake: Workspace) -> list[str]:
+    contracts = lake.context().project.graph.contracts
+    return [*contracts, *(contract.quarantine_table for contract in contracts.values())]
+
+
+def _batches(lake: Workspace, tables: Sequence[str] | None = None) -> dict[tuple[str, date], Rows]:
+    """The rows of every batch of every table, as values."""
+    found: dict[tuple[str, date], Rows] = {}
+    context = lake.context()
+    for table in tables or _tables(lake):
+        opened = context.lake.open(table)
+        if opened is not None:
+            found |= _rows(table, opened)
+    return found
+
+
+def _rows(table: str, opened: DeltaTable) -> dict[tuple[str, date], Rows]:
+    batches: dict[date, list[tuple[Any, ...]]] = {}
+    for row in opened.to_pyarrow_table().to_pylist():
+        batches.setdefault(row["batch_date"], []).append(tuple(str(row[name]) for name in sorted(row)))
+    return {(table, of): tuple(sorted(rows)) for of, rows in batches.items()}
+
+
+def _differences(twin: Workspace, faulted: Workspace) -> list[str]:
+    expected, got = _batches(twin), _batches(faulted)
+    found = [
+        f"{table} {of}: expected {expected.get((table, of))}, got {got.get((table, of))}"
+        for table, of in sorted(expected.keys() | got.keys())
+        if expected.get((table, of)) != got.get((table, of))
+    ]
+    told, said = _ledger(twin), _ledger(faulted)
+    found += [
+        f"ledger of {key}: expected {told[key]}, got {said.get(key)}"
+        for key in told
+        if said.get(key) != told[key]
+    ]
+    found += [f"ledger knows {key}, its twin does not" for key in said.keys() - told.keys()]
+    if twin.states(1, 6) != faulted.states(1, 6):
+        found.append(f"states: expected {twin.states(1, 6)}, got {faulted.states(1, 6)}")
+    return found
+
+
+def _ledger(lake: Workspace) -> dict[tuple[str, date], Any]:
+    """Of every batch: what stands, where its rows went and what it read; and whether the last attempt was refused, and why."""
+    context = lake.context()
+    said: dict[tuple[str, date], Any] = {}
+    for table in _tables(lake):
+        live = context.ledger.live(table)
+        history = context.ledger.history(table)
+        for of in history.records:
+            standing, last = history.standing(of), history.last(of)
+            reads = standing and [(r.name, r.digest, r.left_out) for r in standing.inputs]
+            said[table, of] = (
+                standing
+                and (
+                    standing.digest,
+                    standing.rows,
+                    standing.read,
+                    standing.quarantined,
+                    dict(standing.dropped),
+                    reads,
+                ),
+                standing and live and standing.files == live.files_of(of),
+                last and (last.outcome.stands, last.digest, last.reason),
+            )
+    return said
+
+
+@contextmanager
+def _polled(lake: Workspace, seen: dict[tuple[str, date], set[Rows]], report: Report) -> Iterator[None]:
+    """A reader that looks at every table all the time, and keeps what it saw of every batch."""
+    done = threading.Event()
+    versions: dict[str, int] = {}
+
+    def poll() -> None:
+        tables = _tables(lake)
+        while not done.wait(0.1):
+            for table in tables:
+                try:
+                    opened = lake.context().lake.open(table)
+                except LakesmithError:
+                    continue
+                if opened is None or versions.get(table) == opened.version():
+                    continue
+                versions[table] = opened.version()
+                report.versions_seen += 1
+                for key, rows in _rows(table, opened).items():
+                    seen.setdefault(key, set()).add(rows)
+
+    reader = threading.Thread(target=poll, daemon=True)
+    reader.start()
+    try:
+        yield
+    finally:
+        done.set()
+        reader.join()
