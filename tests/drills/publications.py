@@ -46,7 +46,7 @@ from lakesmith.quality.accounting import Accounting
 TABLE = "silver.readings"
 QUARANTINE = "quarantine.silver_readings"
 PROJECT = Path(__file__).parents[1] / "projects" / "meters"
-TESTS = Path(__file__).parents[1]
+PYTHONPATH = os.pathsep.join(str(Path(__file__).parents[2] / name) for name in ("tests", "lib"))
 KINDS = tuple(kind for kind in Kind if kind is not Kind.JVM_LOST)
 
 _DAYS = [date(2024, 1, number) for number in range(1, 6)]
@@ -298,7 +298,7 @@ def strike(root: Path, operation: Operation, fault: Fault, report: Report, where
     }
     ended = subprocess.run(
         [sys.executable, "-m", "drills.child", json.dumps(order)],
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH},
         capture_output=True,
         text=True,
         timeout=60,

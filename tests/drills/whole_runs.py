@@ -25,7 +25,7 @@ from typing import Any
 from deltalake import DeltaTable
 
 from drills.faults import Fault, Kind, draw
-from drills.publications import Report
+from drills.publications import PYTHONPATH, Report
 from lakesmith.errors import LakesmithError
 from lakesmith.faults import FaultPoint, armed
 from workspaces import METERS, Workspace, day
@@ -139,7 +139,7 @@ def _strike(lake: Workspace, operation: Operation, fault: Fault, undisturbed: in
     name = uuid.uuid4().hex
     environ = {
         **os.environ,
-        "PYTHONPATH": str(ROOT / "tests"),
+        "PYTHONPATH": PYTHONPATH,
         "LAKESMITH__JARS_DIR": str(ROOT / ".jars"),
         "LAKESMITH__SPARK__CONF": '{"spark.ui.enabled": "false"}',
         "LAKESMITH_DRILL": name,
