@@ -73,6 +73,13 @@ check: env ## Format, lint, types, imports, and the tests that need no JVM (unde
 test: env ## The whole test suite
 	$(BIN)/pytest
 
+N ?= 1000
+ROUNDS ?= 200
+.PHONY: drills
+drills: env ## Faults by the thousand, then races, against an undisturbed twin (N=1000 faults, ROUNDS=200; hours)
+	cd tests && ../$(BIN)/python -m drills --faults $(N)
+	cd tests && ../$(BIN)/python -m drills.races --rounds $(ROUNDS)
+
 .PHONY: demo
 demo: env ## 120 simulated days through the whole graph, then what to try next
 	$(BIN)/lakesmith demo

@@ -237,11 +237,10 @@ class SparkLost(LakesmithError):
 
     retryable = True
 
-    def __init__(self, table: str) -> None:
-        self.table = table
+    def __init__(self) -> None:
         super().__init__(
-            f"{table}: Spark's JVM ended during the run; nothing half-done is visible. Look at the end of its log for the "
-            f"reason (out of memory: LAKESMITH__SPARK__DRIVER_MEMORY=4g), and run again."
+            "Spark's JVM ended before the run did; nothing half-done is visible. Look at the end of its log for the reason "
+            "(out of memory: LAKESMITH__SPARK__DRIVER_MEMORY=4g), and run again."
         )
 
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from drills import publications, whole_runs
-from drills.faults import Kind
+from drills.faults import AT_RANDOM
 from drills.publications import Report
 
 _OPERATIONS = {"publications": 25, "whole runs": 8}
@@ -70,7 +70,7 @@ def _whole(faults: int, seed: int) -> Report:
         faults,
         "whole runs",
         seed,
-        lambda folder, life, count, report: whole_runs.drill(folder, life, count, report, tuple(Kind)),
+        lambda folder, life, count, report: whole_runs.drill(folder, life, count, report, AT_RANDOM),
     )
 
 

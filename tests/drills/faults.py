@@ -13,11 +13,12 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Self
 
 from lakesmith.faults import FaultPoint, Side, Step
 
-__all__ = ["Fault", "Kind", "Planted", "draw"]
+__all__ = ["AT_RANDOM", "Fault", "Kind", "Planted", "draw"]
 
 
 class Planted(Exception):
@@ -34,11 +35,17 @@ class Kind(StrEnum):
     DISK_FULL = "disk full"
     LOST_ANSWER = "lost answer"
     JVM_LOST = "JVM lost"
+    EXECUTOR_LOST = "executor lost"
+    SIGSTOP = "SIGSTOP"
 
     @property
     def needs_process(self) -> bool:
         """True for what would end the process that runs the drill, or its Spark."""
-        return self.name.startswith("SIG") or self is Kind.JVM_LOST
+        return self.name.startswith("SIG") or self in (Kind.JVM_LOST, Kind.EXECUTOR_LOST)
+
+
+AT_RANDOM = tuple(kind for kind in Kind if kind not in (Kind.SIGSTOP, Kind.EXECUTOR_LOST))
+"""The kinds that a drill may draw at any point: somebody has to wake what was paused, and a laptop has no executors to lose."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,8 @@ class Fault:
             from pyspark import SparkContext
 
             os.kill(SparkContext._gateway.proc.pid, signal.SIGKILL)
+        elif self.kind is Kind.EXECUTOR_LOST:
+            os.kill(executors()[0], signal.SIGKILL)
         elif self.kind.needs_process:
             os.kill(os.getpid(), signal.Signals[self.kind.name])
         elif self.kind is Kind.EXCEPTION:
@@ -106,6 +115,21 @@ class Fault:
     def __str__(self) -> str:
         late = f" + {self.delay:.2f} s" if self.delay else ""
         return f"{self.kind} {self.at}{f' (time {self.nth})' if self.nth > 1 else ''}{late}"
+
+
+def executors() -> list[int]:
+    """The processes of this driver's executors, where the master is a local cluster."""
+    mark = "LAKESMITH_DRILL"
+    mine = f"{mark}={os.environ[mark]}".encode()
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            is_executor = b"CoarseGrainedExecutorBackend" in (process / "cmdline").read_bytes()
+            if is_executor and mine in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return sorted(found)
 
 
 def draw(random: random.Random, points: Sequence[FaultPoint], kinds: Sequence[Kind]) -> Fault:

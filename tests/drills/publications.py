@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
-from drills.faults import Fault, Kind, draw
+from drills.faults import AT_RANDOM, Fault, Kind, draw
 from lakesmith.contracts.model import Contract
 from lakesmith.engine.audit import BatchAudit
 from lakesmith.engine.context import Context
@@ -47,7 +47,7 @@ TABLE = "silver.readings"
 QUARANTINE = "quarantine.silver_readings"
 PROJECT = Path(__file__).parents[1] / "projects" / "meters"
 PYTHONPATH = os.pathsep.join(str(Path(__file__).parents[2] / name) for name in ("tests", "lib"))
-KINDS = tuple(kind for kind in Kind if kind is not Kind.JVM_LOST)
+KINDS = tuple(kind for kind in AT_RANDOM if kind is not Kind.JVM_LOST)
 
 _DAYS = [date(2024, 1, number) for number in range(1, 6)]
 _SCHEMA = pa.schema(

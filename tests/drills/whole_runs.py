@@ -30,7 +30,7 @@ from lakesmith.errors import LakesmithError
 from lakesmith.faults import FaultPoint, armed
 from workspaces import METERS, Workspace, day
 
-__all__ = ["drill"]
+__all__ = ["Child", "Operation", "drill", "strike"]
 
 ROOT = Path(__file__).parents[2]
 _JVM_SECONDS = 30
@@ -106,7 +106,7 @@ def drill(folder: Path, seed: int, count: int, report: Report, kinds: Sequence[K
             where = f"seed {seed}, operation {number} (nights {operation.nights}), {fault}"
             report.count(fault)
             report.differences += [
-                f"{where}: {said}" for said in _strike(faulted, operation, fault, int(expected.exit_code))
+                f"{where}: {said}" for said in strike(faulted, operation, fault, int(expected.exit_code))
             ]
             again = faulted.run(*operation.nights)
             if again.exit_code != expected.exit_code and expected.exit_code != 6:
@@ -120,51 +120,90 @@ def drill(folder: Path, seed: int, count: int, report: Report, kinds: Sequence[K
 # --- the fault ------------------------------------------------------------------------------------------------
 
 
-def _strike(lake: Workspace, operation: Operation, fault: Fault, undisturbed: int) -> list[str]:
-    """Runs the nights into the fault; returns what should have gone otherwise."""
+def strike(lake: Workspace, operation: Operation, fault: Fault, undisturbed: int) -> list[str]:
+    """Runs the nights into the fault; returns what should have gone otherwise.
+
+    Args:
+        undisturbed: the exit code without the fault.
+    """
     if not fault.kind.needs_process:
         with armed(fault.hook()):
             result = lake.run(*operation.nights)
         lost = fault.kind is Kind.LOST_ANSWER
         return [f"ended with {result.exit_code!r}"] if lost and result.exit_code != undisturbed else []
-    outcome = lake.root / "outcome.json"
-    outcome.unlink(missing_ok=True)
-    first, last = (str(day(number)) for number in operation.nights)
-    order = {
-        "do": "command",
-        "arguments": ["backfill", "--from", first, "--to", last, "--project", str(lake.root)],
-        "fault": fault.to_json(),
-    }
-    order["arguments"] += ["--outcome", str(outcome)]
-    name = uuid.uuid4().hex
-    environ = {
-        **os.environ,
-        "PYTHONPATH": PYTHONPATH,
-        "LAKESMITH__JARS_DIR": str(ROOT / ".jars"),
-        "LAKESMITH__SPARK__CONF": '{"spark.ui.enabled": "false"}',
-        "LAKESMITH_DRILL": name,
-    }
+    child = Child(lake, operation.nights, fault)
     # A terminal's Ctrl-C would reach the JVM, too; here only Python is told.
-    ended = subprocess.run(
-        [sys.executable, "-m", "drills.child", json.dumps(order)],
-        env=environ,
-        cwd=lake.root,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
+    ended, said = child.ended()
+    expected = {Kind.SIGKILL: -9, Kind.SIGTERM: 143, Kind.SIGINT: 130, Kind.JVM_LOST: 1}.get(
+        fault.kind, undisturbed
     )
-    codes = {Kind.SIGKILL: -9, Kind.SIGTERM: 143, Kind.SIGINT: 130, Kind.JVM_LOST: 1}
-    possible = {codes[fault.kind], undisturbed} if fault.delay else {codes[fault.kind]}
+    possible = {expected, undisturbed} if fault.delay else {expected}
     found = []
-    if ended.returncode not in possible:
-        found.append(f"exit code {ended.returncode} instead of {possible}: {ended.stderr[-600:]}")
-    elif fault.kind is not Kind.SIGKILL:
-        told = json.loads(outcome.read_text())["exit_code"] if outcome.exists() else None
-        if told != ended.returncode:
-            found.append(f"the outcome says {told}, the process answered {ended.returncode}")
-    left = _left_over(name)
+    if ended not in possible:
+        found.append(f"exit code {ended} instead of {possible}: {said[-600:]}")
+    elif fault.kind is not Kind.SIGKILL and child.outcome.get("exit_code") != ended:
+        found.append(f"the outcome says {child.outcome.get('exit_code')}, the process answered {ended}")
+    left = child.left_over()
     return [*found, f"process {left} is still there after {_JVM_SECONDS} s"] if left else found
+
+
+class Child:
+    """`lakesmith backfill` in a process of its own, with a Spark of its own and a fault.
+
+    Args:
+        nights: days of January 2024.
+        settings: further variables.
+        wrapped: a command that the process is started by.
+    """
+
+    def __init__(
+        self,
+        lake: Workspace,
+        nights: tuple[int, int],
+        fault: Fault | None,
+        settings: Mapping[str, str] | None = None,
+        wrapped: Sequence[str] = (),
+    ) -> None:
+        self._outcome = lake.root / "outcome.json"
+        self._outcome.unlink(missing_ok=True)
+        self._name = uuid.uuid4().hex
+        first, last = (str(day(number)) for number in nights)
+        span = ["--from", first, "--to", last]
+        order = {
+            "do": "command",
+            "arguments": ["backfill", *span, "--project", str(lake.root), "--outcome", str(self._outcome)],
+            "fault": fault.to_json() if fault is not None else None,
+        }
+        environ = {
+            **os.environ,
+            "PYTHONPATH": PYTHONPATH,
+            "LAKESMITH__JARS_DIR": str(ROOT / ".jars"),
+            "LAKESMITH__SPARK__CONF": '{"spark.ui.enabled": "false"}',
+            "LAKESMITH_DRILL": self._name,
+            **(settings or {}),
+        }
+        self.process = subprocess.Popen(
+            [*wrapped, sys.executable, "-m", "drills.child", json.dumps(order)],
+            env=environ,
+            cwd=lake.root,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def ended(self) -> tuple[int, str]:
+        """Waits for the end; the exit code and what went to stderr."""
+        _, said = self.process.communicate(timeout=240)
+        return self.process.returncode, said
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """What the process left in its outcome file."""
+        return dict(json.loads(self._outcome.read_text())) if self._outcome.exists() else {}
+
+    def left_over(self) -> int | None:
+        """A process that it left behind, after as long as that may take."""
+        return _left_over(self._name)
 
 
 def _left_over(name: str) -> int | None:

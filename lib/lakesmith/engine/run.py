@@ -120,7 +120,7 @@ def _attempt(
         raise
     except Exception as error:
         lost = context.spark_started and not context.spark_is_alive
-        known = SparkLost(contract.table) if lost else translate(error) or error
+        known = SparkLost() if lost else translate(error) or error
         return _ended(context, run, known, result)
     for record in records:
         _note(result, record)

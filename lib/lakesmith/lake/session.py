@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lakesmith.config.settings import Settings
-from lakesmith.errors import ConfigurationError
+from lakesmith.errors import ConfigurationError, SparkLost
 from lakesmith.lake.jars import delta_on_classpath, jar_paths
 from lakesmith.lake.java import java_home
 
@@ -81,8 +81,10 @@ def session(settings: Settings, name: str = "lakesmith") -> SparkSession:
         DeltaMissing: the JVM that `spark-submit` started lacks Delta.
         JarsMissing: a session of our own needs jars that were never fetched.
         ConfigurationError: `spark.conf` tries to change a setting on which results depend.
+        SparkLost: the JVM ended meanwhile.
     """
     _refuse_fixed(settings.spark.conf)
+    from py4j.protocol import Py4JNetworkError
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
@@ -105,9 +107,12 @@ def session(settings: Settings, name: str = "lakesmith") -> SparkSession:
     builder = SparkSession.builder.appName(name)
     for key, value in options.items():
         builder = builder.config(key, value)
-    with _pythons_interrupt():
-        spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
+    try:
+        with _pythons_interrupt():
+            spark = builder.getOrCreate()
+        spark.sparkContext.setLogLevel("ERROR")
+    except (Py4JNetworkError, ConnectionError) as error:
+        raise SparkLost from error
     return spark
 
 
