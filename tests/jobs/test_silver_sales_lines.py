@@ -133,7 +133,10 @@ NUMBERS_THAT_ARE_NONE = [
     "six",
     "1e3",
     "NaN",
+    "-Infinity",
     "Infinity",
+    "inf",
+    "1e400",
     "1,234",
     "+5",
     "5.",
@@ -144,10 +147,14 @@ NUMBERS_THAT_ARE_NONE = [
     "1 2",
 ]
 PARSING: list[tuple[str, str, Any]] = [
-    *[("quantity", text, None) for text in [*NUMBERS_THAT_ARE_NONE, "1.0", "99999999999", "2147483648"]],
+    *[
+        ("quantity", text, None)
+        for text in [*NUMBERS_THAT_ARE_NONE, "1.0", "99999999999", "2147483648", "-2147483649"]
+    ],
     ("quantity", " 5 ", 5),
     ("quantity", "-007", -7),
     ("quantity", "2147483647", 2147483647),
+    ("quantity", "-2147483648", -2147483648),
     *[
         ("unit_price", text, None)
         for text in [*NUMBERS_THAT_ARE_NONE, "2.5500", "0.0001", "1234567890.0", "£2"]
@@ -155,7 +162,21 @@ PARSING: list[tuple[str, str, Any]] = [
     ("unit_price", " 2 ", Decimal("2.000")),
     ("unit_price", "999999999.999", Decimal("999999999.999")),
     ("unit_price", "-0.5", Decimal("-0.500")),
-    *[("customer_id", text, None) for text in ["GUEST", "17850.5", "17850.0.0", "-17850.0", "17850.", "1e4"]],
+    *[
+        ("customer_id", text, None)
+        for text in [
+            "GUEST",
+            "17850.5",
+            "17850.0.0",
+            "-17850.0",
+            "17850.",
+            "1e4",
+            "NaN",
+            "17,850",
+            "9" * 19,
+        ]
+    ],
+    ("customer_id", "9" * 18, 999_999_999_999_999_999),
     ("customer_id", " 17850.0 ", 17850),
     ("customer_id", "017850", 17850),
     *[
@@ -172,10 +193,21 @@ PARSING: list[tuple[str, str, Any]] = [
             "2011-13-01 12:00:00",
             "2011-03-01 25:10:00",
             "2011-03-01 24:00:00",
+            "2011-06-30 23:59:60",  # no clock of ours shows a leap second
+            "2011-02-29 12:00:00",
+            "2100-02-29 12:00:00",
+            "0000-00-00 00:00:00",
+            "1e400",
             "01/03/2011 12:00",
         ]
     ],
     ("invoice_date", " 2011-03-01 12:00:00\n", NOON),
+    ("invoice_date", "2012-02-29 12:00:00", datetime(2012, 2, 29, 12, 0, tzinfo=UTC)),
+    ("invoice_date", "2000-02-29 23:59:59", datetime(2000, 2, 29, 23, 59, 59, tzinfo=UTC)),
+    # The shop's clocks went from 01:00 to 02:00, and half a year later twice through the hour from 01:00:
+    # a time is what stands there, whether such clocks showed it never, once or twice.
+    ("invoice_date", "2011-03-27 01:30:00", datetime(2011, 3, 27, 1, 30, tzinfo=UTC)),
+    ("invoice_date", "2011-10-30 01:30:00", datetime(2011, 10, 30, 1, 30, tzinfo=UTC)),
 ]
 
 
@@ -272,6 +304,13 @@ RULES: list[tuple[dict[str, Any], list[str]]] = [
     ({"invoice_date": "2011-03-02 00:00:00"}, ["invoice_date_in_batch"]),
     ({"invoice_date": "2011-02-28 23:59:59"}, ["invoice_date_in_batch"]),
     ({"invoice_date": "2011-03-01 23:59:59"}, []),
+    ({"invoice_date": "9999-12-31 23:59:59"}, ["invoice_date_in_batch"]),
+    ({"invoice_date": "0000-01-01 00:00:00"}, ["invoice_date_in_batch"]),
+    ({"batch_date": date(2012, 2, 29), "invoice_date": "2012-02-29 23:59:59"}, []),
+    ({"batch_date": date(2012, 2, 29), "invoice_date": "2012-03-01 00:00:00"}, ["invoice_date_in_batch"]),
+    ({"batch_date": date(2011, 3, 27), "invoice_date": "2011-03-27 23:30:00"}, []),
+    ({"batch_date": date(2011, 3, 28), "invoice_date": "2011-03-27 23:30:00"}, ["invoice_date_in_batch"]),
+    ({"batch_date": date(2011, 10, 30), "invoice_date": "2011-10-30 00:30:00"}, []),
     ({"quantity": "0", "stock_code": None}, ["stock_code_present", "quantity_not_zero"]),
     # Beyond what an amount can hold: quarantined, not an overflow that ends the run.
     ({"quantity": "2147483647", "unit_price": "999999999.999"}, ["quantity_plausible"]),

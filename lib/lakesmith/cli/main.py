@@ -22,6 +22,14 @@ _EPILOG = (
     "by another run, 6 partial, 130 or 143 told to stop, 1 anything else."
 )
 
+# Typer's words for values that it could not read, and ours.
+_PLAINLY = {
+    "Value error, ": "",
+    "Input should be a valid integer, unable to parse string as an integer": "expected a whole number",
+    "Input should be a valid number, unable to parse string as a number": "expected a number",
+    "Input should be greater than or equal to": "expected at least",
+}
+
 _app = typer.Typer(
     name="lakesmith",
     help="Daily files in, trustworthy versioned Delta tables out. Begin with `lakesmith demo` or "
@@ -89,6 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _usage(error: Exception) -> int:
     message = str(error.format_message())  # type: ignore[attr-defined]  # asked for by the caller
+    for theirs, plainly in _PLAINLY.items():
+        message = message.replace(theirs, plainly)
     if not message:
         # No arguments where some are needed: the help was shown instead.
         return 2

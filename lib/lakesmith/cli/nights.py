@@ -12,7 +12,7 @@ from lakesmith.cli.output import answer, answer_json
 from lakesmith.cli.progress import tables_progress
 from lakesmith.cli.spark import start_spark
 from lakesmith.cli.wording import count
-from lakesmith.contracts.days import BatchRange, parse_day
+from lakesmith.contracts.days import BatchRange, parse_night
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ def run(
     from lakesmith.engine.submit import outcome_in_any_case
 
     with outcome_in_any_case(outcome):
-        day = parse_day(night)
+        day = parse_night(night)
         return _nights(Invocation(env, project), BatchRange(day, day), tables or [], force, as_json, outcome)
 
 
@@ -82,7 +82,7 @@ def backfill(
     from lakesmith.engine.submit import outcome_in_any_case
 
     with outcome_in_any_case(outcome):
-        nights = BatchRange(parse_day(first), parse_day(last))
+        nights = BatchRange(parse_night(first), parse_night(last))
         return _nights(
             Invocation(env, project), nights, tables or [], force, as_json, outcome, dry_run=dry_run
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -11,10 +12,31 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lakesmith.errors import UsageError
+
 if TYPE_CHECKING:
     from lakesmith.engine.context import Context
 
 __all__ = ["AsJson", "Env", "Invocation", "OutcomeFile", "Project", "Tables", "Unit"]
+
+
+def _writable(path: Path | None) -> Path | None:
+    """Refuses, before any work, a file for the outcome that could not be written after it."""
+    if path is None:
+        return None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        wrong = "it is a folder" if path.is_dir() else ""
+    except OSError as error:
+        wrong = f"{path.parent} cannot be a folder: {error.strerror}"
+    if not wrong and not os.access(path if path.exists() else path.parent, os.W_OK):
+        wrong = "no permission"
+    if wrong:
+        raise UsageError(
+            f"the outcome cannot be written to {path} ({wrong}). Name another file: --outcome FILE"
+        )
+    return path
+
 
 Env = Annotated[
     str | None,
@@ -37,7 +59,10 @@ Tables = Annotated[
 OutcomeFile = Annotated[
     Path | None,
     typer.Option(
-        "--outcome", metavar="FILE", help="Also write what came of it to this file, as JSON, whatever comes."
+        "--outcome",
+        metavar="FILE",
+        help="Also write what came of it to this file, as JSON, whatever comes.",
+        callback=_writable,
     ),
 ]
 

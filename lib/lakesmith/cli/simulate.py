@@ -11,6 +11,7 @@ from lakesmith.cli.output import answer, answer_json
 from lakesmith.cli.progress import bar
 from lakesmith.cli.wording import count
 from lakesmith.contracts.days import parse_day
+from lakesmith.errors import ConfigurationError
 
 __all__ = ["command"]
 
@@ -46,8 +47,14 @@ def command(
         defects=defects,
         drift_from=parse_day(drift_from) if drift_from is not None else None,
     )
-    with bar("simulating", days) as advance:
-        made = simulate(spec, out, progress=lambda _: advance())
+    try:
+        with bar("simulating", days) as advance:
+            made = simulate(spec, out, progress=lambda _: advance())
+    except OSError as error:
+        raise ConfigurationError(
+            f"{error.filename2 or error.filename or out} cannot be written ({error.strerror}). "
+            f"Name another folder: --out DIR"
+        ) from error
     if as_json:
         answer_json(
             {

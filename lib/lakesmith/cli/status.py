@@ -14,7 +14,7 @@ import typer
 from lakesmith.cli.options import AsJson, Env, Invocation, Project, Tables, Unit
 from lakesmith.cli.output import answer, answer_json, width
 from lakesmith.cli.wording import grid, number
-from lakesmith.contracts.days import BatchRange, parse_day
+from lakesmith.contracts.days import BatchRange, parse_night
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,8 +82,8 @@ def command(
 
 def _nights(context: Context, first: str | None, last: str | None) -> BatchRange | None:
     """The nights asked for; by default all of history so far; None where there is none yet."""
-    start = parse_day(first) if first is not None else min(context.project.graph.starts.values())
-    end = parse_day(last) if last is not None else _newest(context)
+    start = parse_night(first) if first is not None else min(context.project.graph.starts.values())
+    end = parse_night(last) if last is not None else _newest(context)
     if end is None:
         return None
     return BatchRange(min(start, end) if first is None or last is None else start, end)

@@ -8,7 +8,7 @@ anything else looks at them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
@@ -25,6 +25,8 @@ __all__ = ["Layers", "Origin"]
 
 _PREFIX = "LAKESMITH__"
 _SECRETS = "storage_options"
+# Where a value may hold a secret, so that no message shows one.
+_GUARDED = ((_SECRETS,), ("spark", "conf"), ("mlflow",))
 _LOADERS_OWN = {
     "environment": "is chosen by --env or the variable LAKESMITH_ENV",
     "project_root": "is the folder that is worked in, or the variable LAKESMITH_PROJECT",
@@ -97,8 +99,11 @@ class Layers:
         except UnicodeDecodeError:
             self._report(Origin(name), (), "is not UTF-8 text")
             return
+        except OSError as error:
+            self._report(Origin(name), (), f"cannot be read: {error.strerror}; it must be a file of settings")
+            return
         document = read_yaml(text, name)
-        self.problems.extend(document.problems)
+        self.problems.extend(_without_secret(problem) for problem in document.problems)
         if document.value is not None:
             layer = _Layer(lambda place: Origin(name, document.line(place)), (), _ALLOWED, self.values)
             self._lay(document.value, layer)
@@ -140,20 +145,25 @@ class Layers:
     def _variable_value(
         self, origin: Origin, path: YamlPath, kind: _Kind | _Keys, text: str, *, whole: bool
     ) -> YamlValue:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self._report(origin, path, "is not UTF-8 text")
+            return None
         one_text = kind is _Kind.TEXT or (kind is _Kind.FREE and not whole and path[0] != "parameters")
         if one_text and (text or kind is _Kind.FREE) and text not in ("null", "~"):
             return text
         document = read_yaml(text, origin.name)
         for problem in document.problems:
             # A parser quotes what it stumbles over, which may be a piece of a secret.
-            self._report(origin, path, "is not YAML" if path[0] == _SECRETS else problem.message)
+            self._report(origin, path, "is not YAML" if _is_guarded(path) else problem.message)
         return document.value
 
     def _lay(self, value: YamlValue, layer: _Layer) -> None:
         if value is None:
             return  # a heading whose lines are all comments
         if not isinstance(value, dict):
-            found = "one value" if layer.path[:1] == (_SECRETS,) else describe(value)
+            found = "one value" if _is_guarded(layer.path) else describe(value)
             self._report(layer.origin(layer.path), layer.path, f"expected keys and values, found {found}")
             return
         for key, inner in value.items():
@@ -178,7 +188,12 @@ class Layers:
         if len(path) == 1 and key in _LOADERS_OWN:
             self._report(origin, path, f"cannot be set here: it {_LOADERS_OWN[key]}")
             return
-        near = get_close_matches(key, keys, n=1)
+        outer, _, inner = key.partition(".")
+        if inner and outer in keys:
+            message = f"keys stand inside each other, without a point between them: {outer}: {{{inner}: ...}}"
+            self._report(origin, path, message)
+            return
+        near = get_close_matches(key.lower(), keys, n=1)
         self._report(origin, path, f"unknown key; allowed: {', '.join(keys)}", near[0] if near else None)
 
     def _report(self, origin: Origin, path: YamlPath, message: str, nearest: str | None = None) -> None:
@@ -193,6 +208,17 @@ class _Layer:
     path: YamlPath
     keys: _Keys | Literal[_Kind.FREE]
     target: dict[str, object]
+
+
+def _is_guarded(path: YamlPath) -> bool:
+    return any(path[: len(guarded)] == guarded for guarded in _GUARDED)
+
+
+def _without_secret(problem: Problem) -> Problem:
+    """The problem of a file's text, without the tag that it names: a secret may begin with `!`."""
+    if "the tag " not in problem.message or not _is_guarded(tuple(problem.place.split("."))):
+        return problem
+    return replace(problem, message="a value that begins with ! is a tag to YAML; write it in quotes")
 
 
 def _with_two_underscores(name: str) -> str | None:

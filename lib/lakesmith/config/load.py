@@ -59,7 +59,10 @@ def load_settings(
     settings, problems = _settings(given, layers.origins)
     if layers.problems or settings is None:
         # Raised here and not where pydantic's error was caught: that error holds the values, secrets too.
-        raise InvalidSettings(name, [*layers.problems, *problems])
+        told = {(problem.file, problem.place) for problem in layers.problems}
+        raise InvalidSettings(
+            name, [*layers.problems, *(p for p in problems if (p.file, p.place) not in told)]
+        )
     return settings
 
 
@@ -76,7 +79,7 @@ def _project(given: Path | None, environ: Mapping[str, str]) -> tuple[Path, str]
     if given is not None:
         candidates, how, origin = [given.absolute()], "given as the project's folder", "argument"
     elif variable := environ.get(PROJECT_VARIABLE):
-        candidates = [Path(variable).expanduser().absolute()]
+        candidates = [_expanded(Path(variable)).absolute()]
         how = origin = f"variable {PROJECT_VARIABLE}"
     else:
         here = Path.cwd()
@@ -86,6 +89,13 @@ def _project(given: Path | None, environ: Mapping[str, str]) -> tuple[Path, str]
         if (folder / _BASE).is_file():
             return folder, origin
     raise ProjectNotFound(candidates, how)
+
+
+def _expanded(folder: Path) -> Path:
+    try:
+        return folder.expanduser()
+    except RuntimeError:  # nobody's `~` is a folder that is not there
+        return folder
 
 
 def _environment(given: str | None, environ: Mapping[str, str]) -> tuple[str, str]:

@@ -43,6 +43,7 @@ _MASK = "********"
 _SECRET_NAME = re.compile(r"secret|passw(or)?d|token|credential|(access|api)[._-]?key", re.IGNORECASE)
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.+")
+_LIKE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _MEMORY = re.compile(r"[1-9][0-9]*[kmgt]")
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
@@ -87,10 +88,10 @@ class SparkSettings(_Section):
     shuffle_partitions: PositiveInt = 8
     conf: Annotated[Mapping[str, str], BeforeValidator(_conf_text)] = Field(default_factory=dict, repr=False)
 
-    @field_validator("driver_memory")
+    @field_validator("driver_memory", mode="before")
     @classmethod
-    def _memory(cls, value: str) -> str:
-        if not _MEMORY.fullmatch(value):
+    def _memory(cls, value: object) -> object:
+        if isinstance(value, str | int) and not _MEMORY.fullmatch(str(value)):
             raise ValueError(f"{value!r} is no size of memory; write it like 4g (units: k, m, g, t)")
         return value
 
@@ -182,11 +183,15 @@ class Settings(_Section):
             return value and value.rstrip("/")
         if not value.strip():
             raise ValueError("expected a folder or a URI, found an empty text")
+        if _LIKE_URI.match(value):
+            raise ValueError("begins like a URI and is none; write it like s3://bucket/folder")
         return str(_below(info.data["project_root"], Path(value)))
 
     @field_validator("jars_dir")
     @classmethod
     def _folder(cls, value: Path, info: ValidationInfo) -> Path:
+        if _LIKE_URI.match(str(value)):
+            raise ValueError("expected a folder of this machine, found a URI")
         return _below(info.data["project_root"], value)
 
     @property
@@ -222,7 +227,12 @@ class Settings(_Section):
 
 
 def _below(root: Path, path: Path) -> Path:
-    return root / path.expanduser()
+    if "\0" in str(path):
+        raise ValueError("expected a folder, found a text with the character U+0000")
+    try:
+        return root / path.expanduser()
+    except RuntimeError:
+        raise ValueError("begins with ~ of a user that is not known here; write the folder in full") from None
 
 
 def _leaves(section: BaseModel, prefix: str) -> Iterator[tuple[str, object]]:

@@ -11,7 +11,9 @@ from datetime import date, timedelta
 
 from lakesmith.errors import UsageError
 
-__all__ = ["BatchRange", "merge_days", "parse_day"]
+__all__ = ["BatchRange", "merge_days", "parse_day", "parse_night"]
+
+_FIRST_YEAR, _LAST_YEAR = 1000, 2199
 
 
 @dataclass(frozen=True, order=True)
@@ -83,3 +85,18 @@ def parse_day(text: str) -> date:
     if day is None or day.isoformat() != text:
         raise UsageError(f"{text!r} is not a day. Write it as YYYY-MM-DD, for example 2011-03-01.") from None
     return day
+
+
+def parse_night(text: str) -> date:
+    """A night written `YYYY-MM-DD`.
+
+    Raises:
+        UsageError: any other text, or a year so far away that it was mistyped.
+    """
+    night = parse_day(text)
+    if not _FIRST_YEAR <= night.year <= _LAST_YEAR:
+        raise UsageError(
+            f"{text} is too far away: a night is a day from {_FIRST_YEAR}-01-01 to {_LAST_YEAR}-12-31. "
+            "Check the year."
+        )
+    return night

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lakesmith.config.load import load_settings
-from lakesmith.contracts.days import BatchRange, parse_day
+from lakesmith.contracts.days import BatchRange, parse_night
 from lakesmith.contracts.load import load_project
 from lakesmith.engine.context import Context
 from lakesmith.engine.night import execute, plan_nights
@@ -128,9 +128,9 @@ def _parser(program: str, description: str) -> argparse.ArgumentParser:
 
 def _nights(options: argparse.Namespace) -> BatchRange:
     if options.date and not (options.first or options.last):
-        return BatchRange(parse_day(options.date), parse_day(options.date))
+        return BatchRange(parse_night(options.date), parse_night(options.date))
     if options.first and options.last and not options.date:
-        return BatchRange(parse_day(options.first), parse_day(options.last))
+        return BatchRange(parse_night(options.first), parse_night(options.last))
     raise UsageError("Which nights? Give --date D, or --from A --to B.")
 
 

@@ -60,6 +60,7 @@ class Layout:
         self.places = [places.get(column.header) for column in source.columns]
         """For each declared column its place in the file; None where the file does not have it."""
         self.unknown = tuple(name for name in names if name not in declared)
+        self.unknown_places = [places[name] for name in self.unknown]
         self.absent = tuple(column.header for column in source.columns if column.header not in places)
 
 

@@ -20,7 +20,7 @@ from lakesmith.errors import InputChanged
 from lakesmith.lake.records_errors import FileBroken
 from lakesmith.ledger.manifest import LandingFile
 
-__all__ = ["KEPT_BYTES", "PinnedStream", "line_blocks", "text_chunks"]
+__all__ = ["KEPT_BYTES", "PinnedStream", "expansion_limit", "line_blocks", "text_chunks"]
 
 KEPT_BYTES = 16 << 20
 """The most bytes of one physical line that are kept, unless a source's `max_record_bytes` is larger."""
@@ -70,6 +70,11 @@ class PinnedStream:
             )
 
 
+def expansion_limit(compressed: int) -> int:
+    """The most bytes that so many compressed ones may stand for."""
+    return max(_EXPANSION_FREE_BYTES, compressed * _MAX_EXPANSION)
+
+
 def text_chunks(stream: PinnedStream) -> Iterator[bytes]:
     """The file's text as bytes of UTF-8, in pieces: decompressed, without its byte order mark.
 
@@ -116,7 +121,7 @@ def _gunzip(data: bytes, stream: PinnedStream) -> Iterator[bytes]:
         while True:
             piece = member.decompress(data, _READ_BYTES)
             given += len(piece)
-            if given > max(_EXPANSION_FREE_BYTES, taken * _MAX_EXPANSION):
+            if given > expansion_limit(taken):
                 raise FileBroken(
                     stream.name,
                     f"{taken} bytes of gzip hold more than {given} bytes of text, which no "

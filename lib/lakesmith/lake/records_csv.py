@@ -6,6 +6,7 @@ good are given to Arrow, which splits them into fields by the same grammar.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
@@ -17,6 +18,8 @@ from lakesmith.lake.records_csv_lines import Grammar, Judge, LineEnd, QuotedFiel
 from lakesmith.lake.records_errors import FileBroken
 
 __all__ = ["csv_batches", "csv_layout"]
+
+_BLANK_LINES = re.compile(rb"(?:\r?\n)*+(?:\r\Z)?")
 
 
 def csv_batches(blocks: Iterable[bytes], source: Source, file: str) -> Iterator[pa.RecordBatch]:
@@ -39,6 +42,7 @@ def csv_batches(blocks: Iterable[bytes], source: Source, file: str) -> Iterator[
     for block, last in _marking_last(blocks):
         text = rest + block if rest else block
         if layout is None:
+            text = _without_blank_lines(text)
             header = _header(grammar, text, last, source, file)
             if header is None:
                 rest = text
@@ -50,7 +54,7 @@ def csv_batches(blocks: Iterable[bytes], source: Source, file: str) -> Iterator[
         if rows:
             columns = _columns(good, rows - len(malformed), layout, grammar.delimiter)
             declared = [None if place is None else columns[place] for place in layout.places]
-            extra = extra_maps(layout.unknown, [columns[layout.names.index(name)] for name in layout.unknown])
+            extra = extra_maps(layout.unknown, [columns[place] for place in layout.unknown_places])
             yield record_batch(schema, next_no, declared, extra, malformed, rows)
             next_no += rows
     if layout is None:
@@ -66,7 +70,7 @@ def csv_layout(blocks: Iterable[bytes], source: Source, file: str) -> Layout:
     grammar = Grammar(source.delimiter)
     rest = b""
     for block, last in _marking_last(blocks):
-        rest += block
+        rest = _without_blank_lines(rest + block)
         header = _header(grammar, rest, last, source, file)
         if header is not None:
             return header[0]
@@ -78,23 +82,28 @@ def _header(
 ) -> tuple[Layout, int] | None:
     """The file's columns and how many bytes the header takes; None when the text ends before it does."""
     lines = split_lines(text)
-    first = next((n for n, line in enumerate(lines) if line not in (b"", b"\r")), None)
-    if first is None:
+    if not lines:
         return None
     limit = source.max_record_bytes
-    state, _ = grammar.start(lines[first])
-    end = first + 1
+    state, _ = grammar.start(lines[0])
+    end = 1
     if state is LineEnd.OPEN:
-        ending = QuotedFields(lines, grammar, lambda line: None).follow(end, limit - len(lines[first]))
+        ending = QuotedFields(lines, grammar, lambda line: None).follow(end, limit - len(lines[0]))
         state, end = ending.state, ending.after
         if state is LineEnd.OPEN and not last:
             return None
-    record = b"\n".join(lines[first:end]) or lines[first]
+    record = b"\n".join(lines[:end]) or lines[0]
     if state is not LineEnd.CLOSED or len(record) > limit or b"\0" in record or not is_utf8(record):
         shown = as_text(record[:200])
         raise FileBroken(file, f"the header is no CSV in UTF-8: {shown!r}. Deliver the file again.")
     names = [name.decode() for name in grammar.fields(record)]
     return Layout(source, names, file), sum(len(line) + 1 for line in lines[:end])
+
+
+def _without_blank_lines(text: bytes) -> bytes:
+    """The text from its first line that is not blank: a file may begin with any number of those that are."""
+    matched = _BLANK_LINES.match(text)
+    return text[matched.end() :] if matched else text
 
 
 def _columns(good: bytes, rows: int, layout: Layout, delimiter: bytes) -> list[pa.Array]:

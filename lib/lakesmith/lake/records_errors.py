@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from lakesmith.errors import DataRejected
+from lakesmith.ledger.landing_store import shown
 
 __all__ = ["ColumnsDoubled", "ColumnsMissing", "FileBroken", "FileRejected"]
 
@@ -36,7 +37,7 @@ class FileRejected(DataRejected):
 
     def __init__(self, file: str, reason: str) -> None:
         self.file = file
-        super().__init__(f"{file}: {reason}")
+        super().__init__(f"{shown(file)}: {reason}")
 
 
 class ColumnsMissing(FileRejected):

@@ -1,15 +1,19 @@
 """The one door to landing files: list, look, open, and nothing outside the landing root.
 
-Owns the guard: every path is resolved, links included, and refused when it leads out of the root; whatever is
-not a regular file is refused before a byte is read. Paths are relative to the root, with `/`. A hard link
-can't be told from a file: whoever can write into the landing root is trusted that far. An object store is a
-second class with the same three methods.
+Owns the guard: every path is resolved, links included, and refused when it leads out of the root; then the
+resolved path is walked from the root, folder by folder, without following any link, so that one put in place
+meanwhile leads nowhere. Whatever is not a regular file is refused before a byte is read. Paths are relative to
+the root, with `/`. A hard link can't be told from a file: whoever can write into the landing root is trusted
+that far. An object store is a second class with the same three methods.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -17,7 +21,19 @@ from typing import Protocol
 
 from lakesmith.errors import ConfigurationError, DataRejected, InputMissing
 
-__all__ = ["Entry", "FileFacts", "LandingEscape", "LandingStore", "LandingUnreadable", "landing_store"]
+__all__ = [
+    "Entry",
+    "FileFacts",
+    "LandingEscape",
+    "LandingStore",
+    "LandingUnreadable",
+    "landing_store",
+    "shown",
+]
+
+_FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: a pipe would block.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class LandingEscape(DataRejected):
@@ -91,6 +107,11 @@ def landing_store(landing_root: str | Path) -> LandingStore:
     return _LocalStore(text)
 
 
+def shown(path: str) -> str:
+    """A path for messages: one that holds line breaks, control characters or the like is quoted."""
+    return path if path.isprintable() else repr(path)
+
+
 @dataclass(frozen=True)
 class _LocalStore:
     """A landing root in the local file system."""
@@ -99,27 +120,33 @@ class _LocalStore:
 
     def entries(self, folder: str) -> list[Entry]:
         try:
-            with os.scandir(self._resolve(folder)) as found:
-                return [Entry(entry.name, _is_folder(entry), entry.is_symlink()) for entry in found]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+            with self._parent(folder) as (parent, name):
+                handle = os.open(name, os.O_RDONLY | _FOLDER, dir_fd=parent)
+            try:
+                with os.scandir(handle) as found:
+                    return [Entry(entry.name, _is_folder(entry), entry.is_symlink()) for entry in found]
+            finally:
+                os.close(handle)
         except PermissionError as error:
             raise LandingUnreadable(folder, "is a folder that this user may not list") from error
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR) and not self._is_link(folder):
+                return []
+            raise self._unreadable(folder, error) from error
 
     def facts(self, path: str) -> FileFacts:
-        resolved = self._file(path)
         try:
-            return _regular(path, resolved.stat())
+            with self._parent(path) as (parent, name):
+                return _regular(path, os.stat(name, dir_fd=parent, follow_symlinks=False))
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise self._unreadable(path, error) from error
 
     def open(self, path: str) -> BufferedReader:
-        resolved = self._file(path)
         try:
-            # The path is resolved, so a link here was put in place meanwhile; O_NONBLOCK: a pipe would block.
-            handle = os.open(resolved, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with self._parent(path) as (parent, name):
+                handle = os.open(name, _FILE, dir_fd=parent)
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise self._unreadable(path, error) from error
         try:
             _regular(path, os.fstat(handle))
             return os.fdopen(handle, "rb")
@@ -127,22 +154,41 @@ class _LocalStore:
             os.close(handle)
             raise
 
-    def _file(self, path: str) -> Path:
-        try:
-            return self._resolve(path, strict=True)
-        except FileNotFoundError as error:
-            link = Path(self.root, path).is_symlink()
-            raise LandingUnreadable(path, "is a link to nothing" if link else "is gone") from error
-        except OSError as error:
-            raise _unreadable(path, error) from error
+    @contextmanager
+    def _parent(self, path: str) -> Iterator[tuple[int, str]]:
+        """The folder that a path leads to, open, and the name there.
 
-    def _resolve(self, path: str, *, strict: bool = False) -> Path:
+        No link is followed on the way: the path is resolved, so one that is met was put in place meanwhile.
+        """
         root = os.path.realpath(self.root)
-        joined = os.path.join(root, path)  # noqa: PTH118  # Path() would drop a `..` before it is judged
-        resolved = os.path.realpath(joined)
-        if resolved != root and not resolved.startswith(root.rstrip(os.sep) + os.sep):
+        *folders, name = self._resolve(root, path).split("/")
+        parent = os.open(root, os.O_PATH | _FOLDER)
+        try:
+            for folder in folders:
+                below = os.open(folder, os.O_PATH | _FOLDER, dir_fd=parent)
+                os.close(parent)
+                parent = below
+            yield parent, name
+        finally:
+            os.close(parent)
+
+    def _resolve(self, root: str, path: str) -> str:
+        """The path relative to the root without links; `.` for the root itself."""
+        resolved = os.path.realpath(os.path.join(root, path))  # noqa: PTH118  # Path() would drop a `..`
+        inside = root.rstrip(os.sep) + os.sep
+        if resolved != root and not resolved.startswith(inside):
             raise LandingEscape(path, self.root)
-        return Path(os.path.realpath(joined, strict=True) if strict else resolved)
+        return resolved.removeprefix(inside) if resolved != root else "."
+
+    def _is_link(self, path: str) -> bool:
+        return os.path.islink(os.path.join(self.root, path))  # noqa: PTH114, PTH118  # False, whatever ails it
+
+    def _unreadable(self, path: str, error: OSError) -> LandingUnreadable:
+        if isinstance(error, PermissionError):
+            return LandingUnreadable(path, "may not be read by this user")
+        if isinstance(error, FileNotFoundError):
+            return LandingUnreadable(path, "is a link to nothing" if self._is_link(path) else "is gone")
+        return LandingUnreadable(path, f"can't be opened ({os.strerror(error.errno or 0)})")
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -153,16 +199,10 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _regular(path: str, found: os.stat_result) -> FileFacts:
+    if stat.S_ISLNK(found.st_mode):  # in a circle, or put in place meanwhile
+        raise OSError(errno.ELOOP, path)
     if stat.S_ISDIR(found.st_mode):
         raise LandingUnreadable(path, "is a folder, not a file")
     if not stat.S_ISREG(found.st_mode):
         raise LandingUnreadable(path, "is a pipe, socket or device, not a file")
     return FileFacts(found.st_size, found.st_mtime_ns)
-
-
-def _unreadable(path: str, error: OSError) -> LandingUnreadable:
-    if isinstance(error, PermissionError):
-        return LandingUnreadable(path, "may not be read by this user")
-    if isinstance(error, FileNotFoundError):
-        return LandingUnreadable(path, "is gone")
-    return LandingUnreadable(path, f"can't be opened ({os.strerror(error.errno or 0)})")

@@ -29,7 +29,7 @@ from typing import Any, Self
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.model import OnMissing, Source
 from lakesmith.errors import ConfigurationError, InputChanged, InputMissing, LakesmithError
-from lakesmith.ledger.landing_store import LandingUnreadable, landing_store
+from lakesmith.ledger.landing_store import LandingUnreadable, landing_store, shown
 
 __all__ = [
     "DayFiles",
@@ -297,7 +297,9 @@ class LandingFolder:
         paths = {file.path for file in files}
         for path in sorted(paths):
             if path + _GZIP in paths:
-                return f"{path} is there twice, plain and as {path}{_GZIP}. Remove one of them."
+                return (
+                    f"{shown(path)} is there twice, plain and as {shown(path + _GZIP)}. Remove one of them."
+                )
         if self._markers and not marked:
             return f"the marker {self._markers[0].on(day)} is not there yet. Run again once it is."
         stable_for = self.source.completion.stable_for
@@ -306,7 +308,7 @@ class LandingFolder:
             age = (now_ns - newest.modified_ns) / 1_000_000_000
             if age < stable_for.total_seconds():
                 return (
-                    f"{newest.path} was written {age:.0f} s ago and must rest for "
+                    f"{shown(newest.path)} was written {age:.0f} s ago and must rest for "
                     f"{stable_for.total_seconds():.0f} s. Run again later."
                 )
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -397,9 +397,11 @@ def test_no_permission(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> Non
     def denied(*_args: Any, **_kwargs: Any) -> int:  # the tests may run as root, whom no mode stops
         raise PermissionError(13, "Permission denied")
 
+    files = landing.day()
     monkeypatch.setattr("lakesmith.ledger.landing_store.os.open", denied)
     with pytest.raises(LandingUnreadable, match="may not be read by this user"):
-        landing.folder().pin(DAY)
+        landing.folder().pin(files)
+    monkeypatch.undo()
     monkeypatch.setattr("lakesmith.ledger.landing_store.os.scandir", denied)
     with pytest.raises(LandingUnreadable, match="is a folder that this user may not list"):
         landing.day()
@@ -464,16 +466,149 @@ def test_a_file_replaced_by_a_link_between_look_and_open_is_not_followed(
     landing: Landing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = landing.put("2011-03-01.csv")
-    system_open = os.open
 
-    def swapped(path: Any, *flags: Any) -> int:
+    def swap() -> None:
         file.unlink()
         file.symlink_to(landing.outside / "secret.csv")
-        return system_open(path, *flags)
 
-    monkeypatch.setattr("lakesmith.ledger.landing_store.os.open", swapped)
+    once_resolved(monkeypatch, swap)
     with pytest.raises(LandingUnreadable, match="can't be opened"):
         landing_store(landing.root).open("shop/2011-03-01.csv")
+    once_resolved(monkeypatch, swap)
+    with pytest.raises(LandingEscape):  # now it is a link from the start
+        landing_store(landing.root).facts("shop/2011-03-01.csv")
+
+
+@pytest.mark.parametrize("look", ["open", "facts", "entries"])
+def test_a_folder_replaced_by_a_link_between_look_and_open_is_not_followed(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch, look: str
+) -> None:
+    landing.put("2011-03-01/secret.csv")
+    folder = landing.root / "shop" / "2011-03-01"
+
+    def swap() -> None:
+        folder.rename(landing.root / "moved")
+        folder.symlink_to(landing.outside)
+
+    once_resolved(monkeypatch, swap)
+    path = "shop/2011-03-01" if look == "entries" else "shop/2011-03-01/secret.csv"
+    with pytest.raises(LandingUnreadable, match="can't be opened"):
+        getattr(landing_store(landing.root), look)(path)
+
+
+def once_resolved(monkeypatch: pytest.MonkeyPatch, swap: Callable[[], None]) -> None:
+    """What `swap` does happens after a path was found to lie in the landing root, before anything is opened."""
+    resolve = landing_store_module._LocalStore._resolve
+
+    def resolved(store: Any, root: str, path: str) -> str:
+        found = resolve(store, root, path)
+        swap()
+        return found
+
+    monkeypatch.setattr(landing_store_module._LocalStore, "_resolve", resolved)
+
+
+def test_links_to_links_and_names_of_the_process_lead_nowhere(landing: Landing) -> None:
+    """However a link is spelled, what counts is where it ends."""
+    shop = landing.root / "shop"
+    inside_out = landing.root / ".." / "outside" / "secret.csv"
+    with (landing.outside / "secret.csv").open() as secret:
+        for target in (inside_out, Path("/proc/self/root") / str(landing.outside).lstrip("/") / "secret.csv",
+                       Path(f"/proc/self/fd/{secret.fileno()}"), shop / "." / ".." / ".." / "outside" / "nothing"):  # fmt: skip
+            landing.link("hop-3", target)
+            landing.link("hop-2", Path("hop-3"))
+            landing.link("2011-03-01.csv", shop / "hop-2")
+            refused(landing, LandingEscape, "leads out of the landing root")
+            for name in ("hop-3", "hop-2", "2011-03-01.csv"):
+                (shop / name).unlink()
+
+
+def test_a_path_beyond_the_longest_is_an_error_of_its_own(landing: Landing) -> None:
+    """Past the system's longest path nobody can tell links from names; `..` would make it short again."""
+    deep = "shop/" + "/".join(["d" * 250] * 20)
+    for look in (landing_store(landing.root).open, landing_store(landing.root).facts):
+        with pytest.raises(LandingUnreadable, match="is gone"):
+            look(deep)
+        with pytest.raises(LandingEscape):
+            look(deep + "/.." * 22 + "/outside/secret.csv")
+
+
+def test_links_that_lead_to_a_source_in_a_circle_or_to_nothing(landing: Landing) -> None:
+    shop = landing.root / "shop"
+    shop.rmdir()
+    shop.symlink_to(shop)
+    with pytest.raises(LandingUnreadable, match="'shop' can't be opened"):
+        landing.day()
+    shop.unlink()
+    shop.symlink_to(landing.root / "nothing")
+    with pytest.raises(LandingUnreadable, match="'shop' is a link to nothing"):
+        landing.day()
+
+
+def test_names_that_look_like_patterns_or_paths_are_names(landing: Landing) -> None:
+    names = ["2011-03-01-[ab]?.csv", "2011-03-01-{batch_date}.csv", "2011-03-01-*.csv",
+             "2011-03-01-..\\..\\outside.csv", "2011-03-01-%2e%2e%2foutside.csv", "2011-03-01-~.csv"]  # fmt: skip
+    for n, name in enumerate(names):
+        landing.put(name, "x" * n)
+    assert {file.path: file.size for file in landing.folder().pin(DAY).files} == {
+        name: n for n, name in enumerate(names)
+    }
+
+
+def test_a_name_with_line_breaks_forges_no_line_of_a_message(landing: Landing) -> None:
+    name = "2011-03-01-\n\x1b[2JERROR all is lost.csv"
+    landing.put(name)
+    assert paths(landing.day()) == [name]
+    resting = source(completion=Completion(stable_for=timedelta(minutes=10)))
+    assert landing.day(resting).reason.startswith(
+        r"'2011-03-01-\n\x1b[2JERROR all is lost.csv' was written 0 s ago"
+    )
+    landing.put(f"{name}.gz")
+    twice = landing.day(source("{batch_date}*"))
+    assert twice.reason.isprintable()
+    assert twice.reason.endswith(".csv.gz'. Remove one of them.")
+
+
+def test_the_longest_name_that_there_is(landing: Landing) -> None:
+    longest = "2011-03-01-" + "é" * 120 + ".csv"
+    assert len(longest.encode()) == 255
+    landing.put(longest)
+    assert [file.path for file in landing.folder().pin(DAY).files] == [longest]
+
+
+def test_29_february_is_a_day_of_leap_years_alone(landing: Landing) -> None:
+    for year in (2000, 2011, 2012, 2100):
+        landing.put(f"{year}-02-29.csv")
+    assert landing.folder().all_days() == [date(2000, 2, 29), date(2012, 2, 29)]
+    assert paths(landing.day(day=date(2012, 2, 29))) == ["2012-02-29.csv"]
+
+
+def test_a_file_of_tomorrow_is_tomorrows(landing: Landing) -> None:
+    landing.put("2011-03-02.csv")
+    assert landing.day().state is DayState.MISSING
+    assert landing.day(day=date(2011, 3, 2)).state is DayState.PRESENT
+    assert landing.folder().all_days() == [date(2011, 3, 2)]
+
+
+def test_a_marker_counts_by_its_name_and_is_never_opened(landing: Landing) -> None:
+    landing.put("2011-03-01.csv")
+    landing.link("2011-03-01.done", landing.outside / "secret.csv")
+    assert landing.day(source(completion=Completion(marker="{batch_date}.done"))).state is DayState.PRESENT
+
+
+def test_a_hard_link_cannot_be_told_from_a_file(landing: Landing) -> None:
+    (landing.root / "shop" / "2011-03-01.csv").hardlink_to(landing.outside / "secret.csv")
+    assert landing.folder().pin(DAY).files[0].size == len("secret")
+
+
+def test_a_file_that_this_user_may_not_read(landing: Landing) -> None:
+    """With a user's own eyes, where the tests run as one; root reads it, as it reads everything."""
+    landing.put("2011-03-01.csv").chmod(0)
+    if os.access(landing.root / "shop" / "2011-03-01.csv", os.R_OK):
+        assert landing.folder().pin(DAY).files[0].size == 4
+    else:
+        with pytest.raises(LandingUnreadable, match="may not be read by this user"):
+            landing.folder().pin(DAY)
 
 
 def test_links_within_the_landing_root_are_followed(landing: Landing) -> None:
