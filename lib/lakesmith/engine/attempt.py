@@ -31,11 +31,14 @@ from lakesmith.jobs import Job
 from lakesmith.lake.landing import inspect_headers
 from lakesmith.lake.staging import Staged, stage
 from lakesmith.lake.tables import ensure_table
+from lakesmith.ledger.landing_store import shown
 from lakesmith.ledger.records import BatchRecord
 from lakesmith.ledger.state import BatchState
 from lakesmith.quality.gate import Gate
 
 __all__ = ["Attempt"]
+
+_NAMES_SHOWN, _NAME_SHOWN = 5, 60
 
 
 @dataclass
@@ -131,8 +134,8 @@ class Attempt:
                     broken[seen.batch_date] = seen.error
                 if seen.unknown:
                     self.warnings.append(
-                        f"{declared.name}/{seen.path} has columns that {declared.file} does not name, kept in `extra`: "
-                        f"{', '.join(seen.unknown)}"
+                        f"{declared.name}/{shown(seen.path)} has columns that {declared.file} does not name, kept in `extra`: "
+                        f"{_named(seen.unknown)}"
                     )
         self.states = [state for state in self.states if state.batch_date not in broken]
         records = [failed_batch(self.run, self.context, day, error) for day, error in sorted(broken.items())]
@@ -159,3 +162,10 @@ class Attempt:
         self.context.ledger.ops.append(quality_records(self.run, audits))
         self.batch_warnings = {day: found.warnings for day, found in audits.items() if found.warnings}
         return audits
+
+
+def _named(columns: Sequence[str]) -> str:
+    """Names from a file's header, of which anybody may have written any number of any length."""
+    named = ", ".join(shown(name[:_NAME_SHOWN]) for name in columns[:_NAMES_SHOWN])
+    more = len(columns) - _NAMES_SHOWN
+    return f"{named} and {more} more" if more > 0 else named
