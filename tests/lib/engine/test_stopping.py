@@ -27,13 +27,16 @@ def test_a_signal_is_an_exception_that_names_it(number: signal.Signals, code: Ex
 
 
 def test_a_second_signal_is_not_caught_and_time_is_short() -> None:
-    with pytest.raises(Stopped), stops_on_signals():
+    def told_to_stop() -> None:
         try:
             os.kill(os.getpid(), signal.SIGTERM)
         finally:
             assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
             assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
             assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 20
+
+    with pytest.raises(Stopped), stops_on_signals():
+        told_to_stop()
 
 
 def test_handlers_are_given_back() -> None:
