@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,16 @@ METERS = Path(__file__).parent / "projects" / "meters"
 def day(number: int) -> date:
     """A day of January 2024; the 1st is a Monday, Sundays are closed."""
     return date(2024, 1, number)
+
+
+def digests(context: Context, tables: Iterable[str] | None = None) -> dict[str, dict[date, str]]:
+    """The digests of the batches that stand, by table; of all tables unless some are named."""
+    found: dict[str, dict[date, str]] = {}
+    for table in tables or context.project.graph.order:
+        history = context.ledger.history(table)
+        standing = {batch: history.standing(batch) for batch in sorted(history.records)}
+        found[table] = {batch: record.digest for batch, record in standing.items() if record is not None}
+    return found
 
 
 class Workspace:
@@ -85,6 +95,4 @@ class Workspace:
 
     def digests(self, name: str) -> dict[int, str]:
         """The digest of each batch that stands."""
-        history = self.context().ledger.history(name)
-        found = {d.day: history.standing(d) for d in history.records}
-        return {number: record.digest for number, record in sorted(found.items()) if record is not None}
+        return {batch.day: digest for batch, digest in digests(self.context(), [name])[name].items()}

@@ -24,6 +24,7 @@ from lakesmith.engine.outcome import NightResult
 from lakesmith.engine.submit import open_context
 from lakesmith.errors import ExitCode
 from oracles.customer_features import brute_force_features, population
+from workspaces import digests
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("LAKESMITH_REAL_DATA", ROOT.parent / "shared" / "data"))
@@ -73,12 +74,7 @@ class Build:
         return rows.loc[ordered].reset_index(drop=True)
 
     def digests(self) -> Mapping[str, Mapping[date, str]]:
-        ledger, order = self.context().ledger, self.context().project.graph.order
-        histories = {table: ledger.history(table) for table in order}
-        return {
-            table: {d: r.digest for d in sorted(h.records) if (r := h.standing(d)) is not None}
-            for table, h in histories.items()
-        }
+        return digests(self.context())
 
     def versions(self) -> dict[str, int]:
         context = self.context()

@@ -13,9 +13,9 @@ import pytest
 
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.load import load_project
-from lakesmith.engine.context import Context
 from lakesmith.engine.submit import open_context
 from lakesmith.simulate import SimulationSpec, simulate
+from workspaces import digests
 
 ROOT = Path(__file__).parents[2]
 SUBMIT = Path(sys.executable).parent / "spark-submit"
@@ -39,15 +39,6 @@ def project(folder: Path) -> Path:
 
 def submit(*arguments: str | Path, env: dict[str, str] = BARE, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([SUBMIT, *arguments], env=env, cwd=cwd, capture_output=True, text=True, check=False)
-
-
-def digests(context: Context) -> dict[str, dict[str, str]]:
-    found = {}
-    for table in GRAPH.order:
-        history = context.ledger.history(table)
-        standing = {day: history.standing(day) for day in sorted(history.records)}
-        found[table] = {str(day): record.digest for day, record in standing.items() if record is not None}
-    return found
 
 
 def test_every_job_gives_what_a_night_gives(tmp_path: Path) -> None:

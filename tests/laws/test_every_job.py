@@ -28,6 +28,7 @@ from lakesmith.engine.submit import open_context
 from lakesmith.errors import ExitCode
 from lakesmith.ledger.manifest import LandingFolder
 from lakesmith.simulate import SimulationSpec, simulate
+from workspaces import digests
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "tests" / "samples"
@@ -89,7 +90,7 @@ def lakes(
     shutil.copytree(folder / "early", folder / "nightly")
     for night in BatchRange(cut + timedelta(1), last):
         nightly = _backfill(folder, "nightly", family, BatchRange(night, night))
-    return Lakes(*(_digests(context, family) for context in (early, late, nightly)))
+    return Lakes(*(digests(context, family.tables) for context in (early, late, nightly)))
 
 
 def _land(landing: Path, family: Family) -> tuple[date, date]:
@@ -121,15 +122,6 @@ def _backfill(folder: Path, lake: str, family: Family, nights: BatchRange) -> Co
     night = execute(context, plan_nights(context, nights, family.tables))
     assert night.exit_code in (ExitCode.DONE, ExitCode.PARTIAL), night.to_json()
     return context
-
-
-def _digests(context: Context, family: Family) -> dict[str, dict[date, str]]:
-    found: dict[str, dict[date, str]] = {}
-    for table in family.tables:
-        history = context.ledger.history(table)
-        standing = {day: history.standing(day) for day in sorted(history.records)}
-        found[table] = {day: record.digest for day, record in standing.items() if record is not None}
-    return found
 
 
 @EVERY_TABLE
