@@ -247,8 +247,8 @@ class SparkLost(LakesmithError):
 class Stopped(KeyboardInterrupt):
     """The process was told to end by a signal.
 
-    No `Exception`, so that nobody takes it for a failure of the data; and a `KeyboardInterrupt`, since py4j gives up a
-    connection in the middle of a call only for that.
+    No `Exception`, so that nobody takes it for a failure of the data; and a `KeyboardInterrupt`, since only for that py4j
+    closes the connection of the call that is interrupted.
     """
 
     retryable: ClassVar[bool] = True
