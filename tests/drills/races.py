@@ -1,6 +1,7 @@
 """Races: processes behind a barrier publish to one table at the same moment, without a lease between them.
 
-Owns the kinds of races and what is counted. Safety must rest on put-if-absent alone, so the lease is taken away here.
+Owns the kinds of races and what is counted. Safety must rest on put-if-absent alone, so the lease is taken away here; and the
+barrier stands right before the put, so that all but one of the processes lose their first attempt.
 
     python -m drills.races --rounds 200 --processes 6
 """
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from multiprocessing.queues import Queue
@@ -29,12 +31,29 @@ from deltalake.exceptions import DeltaError
 
 from drills.publications import PROJECT, Content, Operation, perform
 from lakesmith.errors import CommitConflict
+from lakesmith.faults import FaultPoint, Side, Step, armed
 from lakesmith.ledger.provenance import Provenance
 
 __all__ = ["BAD", "Race", "race"]
 
 BAD = ("lost", "doubled", "mixed", "unreadable", "failed")
 """What must not happen even once; a run that gives up because others were first is no such thing."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a process was told of its publication.
+
+    Args:
+        version: that it made; None when it made none.
+        error: the type of its error.
+        lost_attempts: commits that others were faster than.
+    """
+
+    process: int
+    version: int | None
+    error: str | None
+    lost_attempts: int
 
 
 class Race(StrEnum):
@@ -67,13 +86,22 @@ def _racer(
     import logging
 
     logging.disable(logging.CRITICAL)
-    with mock.patch("lakesmith.engine.run.hold", return_value=contextlib.nullcontext()):
+    puts = 0
+
+    def line_up(point: FaultPoint) -> None:
+        nonlocal puts
+        if (point.side, point.step) == (Side.BEFORE, Step.PUT):
+            puts += 1
+            if puts == 1:
+                ready.wait()
+
+    with mock.patch("lakesmith.engine.run.hold", return_value=contextlib.nullcontext()), armed(line_up):
         for number in range(rounds):
+            puts = 0
             operation = Operation({day: _content(number, process) for day in _days(kind, number, process)})
-            ready.wait()
             result = perform(Path(root), operation)
             error = type(result.error).__name__ if result.error is not None else None
-            told.put((process, result.runs[-1].version if result.runs else None, error))
+            told.put(Answer(process, result.runs[-1].version if result.runs else None, error, puts - 1))
             read.wait()
 
 
@@ -134,7 +162,7 @@ def _judge(
     root: Path,
     kind: Race,
     number: int,
-    answers: Sequence[tuple[int, int | None, str | None]],
+    answers: Sequence[Answer],
     before: int,
     counts: Counter[str],
 ) -> int:
@@ -151,16 +179,17 @@ def _judge(
     for row in rows:
         held.setdefault(row["batch_date"], []).append(row["kwh"])
     last: dict[date, tuple[int, int]] = {}
-    for process, version, error in answers:
-        if error is not None:
-            counts["gave up" if error == CommitConflict.__name__ else "failed"] += 1
+    for answer in answers:
+        counts["conflicts"] += answer.lost_attempts
+        if answer.error is not None:
+            counts["gave up" if answer.error == CommitConflict.__name__ else "failed"] += 1
             continue
         counts["published"] += 1
-        if version is None or version not in commits:
+        if answer.version is None or answer.version not in commits:
             counts["lost"] += 1
             continue
-        for day in _days(kind, number, process):
-            last[day] = max(last.get(day, (-1, 0)), (version, process))
+        for day in _days(kind, number, answer.process):
+            last[day] = max(last.get(day, (-1, 0)), (answer.version, answer.process))
     for day, (_, process) in last.items():
         found = held.get(day, [])
         expected = list(_content(number, process).kwh)
@@ -182,7 +211,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=6)
     options = parser.parse_args()
     bad = 0
-    names = ("rounds", "published", "gave up", *BAD, "compactions")
+    names = ("rounds", "published", "conflicts", "gave up", *BAD, "compactions")
     print(f"{'race':36}{''.join(f'{name:>12}' for name in names)}{'seconds':>9}", flush=True)
     for maintain in (False, True):
         for kind in Race:

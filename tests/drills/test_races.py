@@ -16,3 +16,4 @@ def test_processes_that_publish_at_once_lose_double_and_mix_nothing(kind: Race, 
     assert {name: counts[name] for name in BAD} == dict.fromkeys(BAD, 0)
     assert counts["rounds"] == 4
     assert counts["published"] >= 4
+    assert counts["conflicts"] > 0

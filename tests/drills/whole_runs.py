@@ -44,10 +44,12 @@ class Operation:
     Args:
         files: text by day of January 2024.
         nights: the first and the last.
+        tables: only these; none means all.
     """
 
     files: Mapping[int, str]
     nights: tuple[int, int]
+    tables: tuple[str, ...] = ()
 
 
 def operations(seed: int, count: int) -> Iterator[Operation]:
@@ -128,10 +130,10 @@ def strike(lake: Workspace, operation: Operation, fault: Fault, undisturbed: int
     """
     if not fault.kind.needs_process:
         with armed(fault.hook()):
-            result = lake.run(*operation.nights)
+            result = lake.run(*operation.nights, operation.tables)
         lost = fault.kind is Kind.LOST_ANSWER
         return [f"ended with {result.exit_code!r}"] if lost and result.exit_code != undisturbed else []
-    child = Child(lake, operation.nights, fault)
+    child = Child(lake, operation, fault)
     # A terminal's Ctrl-C would reach the JVM, too; here only Python is told.
     ended, said = child.ended()
     expected = {Kind.SIGKILL: -9, Kind.SIGTERM: 143, Kind.SIGINT: 130, Kind.JVM_LOST: 1}.get(
@@ -151,7 +153,7 @@ class Child:
     """`lakesmith backfill` in a process of its own, with a Spark of its own and a fault.
 
     Args:
-        nights: days of January 2024.
+        operation: its nights and tables; its files have landed.
         settings: further variables.
         wrapped: a command that the process is started by.
     """
@@ -159,7 +161,7 @@ class Child:
     def __init__(
         self,
         lake: Workspace,
-        nights: tuple[int, int],
+        operation: Operation,
         fault: Fault | None,
         settings: Mapping[str, str] | None = None,
         wrapped: Sequence[str] = (),
@@ -167,8 +169,9 @@ class Child:
         self._outcome = lake.root / "outcome.json"
         self._outcome.unlink(missing_ok=True)
         self._name = uuid.uuid4().hex
-        first, last = (str(day(number)) for number in nights)
-        span = ["--from", first, "--to", last]
+        first, last = (str(day(number)) for number in operation.nights)
+        only = [argument for table in operation.tables for argument in ("--table", table)]
+        span = ["--from", first, "--to", last, *only]
         order = {
             "do": "command",
             "arguments": ["backfill", *span, "--project", str(lake.root), "--outcome", str(self._outcome)],
