@@ -80,6 +80,11 @@ drills: env ## Faults by the thousand, then races, against an undisturbed twin (
 	cd tests && ../$(BIN)/python -m drills --faults $(N)
 	cd tests && ../$(BIN)/python -m drills.races --rounds $(ROUNDS)
 
+EXAMPLES ?= 100
+.PHONY: parity
+parity: env ## The gate against Great Expectations, every compiled type (EXAMPLES=100 of each; half an hour)
+	cd tests && ../$(BIN)/python -m parity --examples $(EXAMPLES)
+
 .PHONY: demo
 demo: env ## 120 simulated days through the whole graph, then what to try next
 	$(BIN)/lakesmith demo

@@ -1,12 +1,13 @@
 """Lakesmith: daily files in, trustworthy versioned Delta tables out.
 
-What a job needs stands here; everything else is in the packages below.
+What a job and a notebook need stands here; everything else is in the packages below.
 """
 
 from __future__ import annotations
 
 from lakesmith.jobs import Job, job
+from lakesmith.notebook import sql
 
-__all__ = ["Job", "__version__", "job"]
+__all__ = ["Job", "__version__", "job", "sql"]
 
 __version__ = "0.1.0"

@@ -25,6 +25,7 @@ Facts are attributes; the message says what, where, what was expected and ends i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import IntEnum
 from pathlib import Path
 from typing import ClassVar
@@ -189,9 +190,14 @@ class UnsupportedTable(ConfigurationError):
 
 
 class DataRejected(LakesmithError):
-    """Batches failed their audit; nothing of them was published."""
+    """Batches failed their audit; nothing of them was published.
+
+    Attributes:
+        batch_date: the one batch that is to blame, where it is known: other batches of a range need not suffer.
+    """
 
     exit_code = ExitCode.REJECTED
+    batch_date: date | None = None
 
 
 class SchemaMismatch(DataRejected):

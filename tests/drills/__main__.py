@@ -78,6 +78,7 @@ def _until(faults: int, name: str, seed: int, live: Callable[[Path, int, int, Re
     report = Report()
     began = time.monotonic()
     while report.total < faults:
+        known = len(report.differences)
         with tempfile.TemporaryDirectory(prefix="lakesmith-drill-") as folder:
             live(Path(folder), seed, min(_OPERATIONS[name], faults - report.total), report)
         print(
@@ -86,6 +87,8 @@ def _until(faults: int, name: str, seed: int, live: Callable[[Path, int, int, Re
             file=sys.stderr,
             flush=True,
         )
+        # Said at once: a long run may be broken off.
+        print(*report.differences[known:], sep="\n", end="\n" if report.differences[known:] else "", file=sys.stderr)
         seed += 1
     return report
 

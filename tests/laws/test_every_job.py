@@ -5,7 +5,8 @@ a few days of files there, and a new table is tested without a line of test code
 or not, are a family: each family has days of its own.
 
 Three lakes are built of a family from the same files: up to a night (`early`), up to two nights later at once (`late`), and the
-first one carried on night by night (`nightly`).
+first one carried on night by night (`nightly`). A table that reads a model has a champion since the first day, fitted on rows
+that are made up.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from lakesmith.engine.submit import open_context
 from lakesmith.errors import ExitCode
 from lakesmith.ledger.manifest import LandingFolder
 from lakesmith.simulate import SimulationSpec, simulate
+from planted_models import plant_champion
 from workspaces import digests
 
 ROOT = Path(__file__).parents[2]
@@ -85,6 +87,7 @@ def lakes(
     folder = tmp_path_factory.mktemp("laws")
     first, last = _land(folder / "landing", family)
     cut = last - timedelta(NIGHTS)
+    _plant_models(folder, family, first)
     early = _backfill(folder, "early", family, BatchRange(first, cut))
     late = _backfill(folder, "late", family, BatchRange(first, last))
     shutil.copytree(folder / "early", folder / "nightly")
@@ -112,13 +115,27 @@ def _land(landing: Path, family: Family) -> tuple[date, date]:
     return min(starts), min(ends)
 
 
-def _backfill(folder: Path, lake: str, family: Family, nights: BatchRange) -> Context:
+def _plant_models(folder: Path, family: Family, first: date) -> None:
+    """A champion of every model that the family reads, in a lake that the three begin from."""
+    (folder / "planted").mkdir()
+    models = {i.model for table in family.tables for i in GRAPH.contracts[table].inputs if i.model}
+    for model in sorted(models):
+        plant_champion(_context(folder, "planted"), model, first)
+
+
+def _context(folder: Path, lake: str) -> Context:
     os.environ["LAKESMITH__LANDING_ROOT"] = str(folder / "landing")
     os.environ["LAKESMITH__LAKE_ROOT"] = str(folder / lake)
     try:
-        context = open_context("dev", ROOT)
+        return open_context("dev", ROOT)
     finally:
         del os.environ["LAKESMITH__LANDING_ROOT"], os.environ["LAKESMITH__LAKE_ROOT"]
+
+
+def _backfill(folder: Path, lake: str, family: Family, nights: BatchRange) -> Context:
+    if not (folder / lake).exists():
+        shutil.copytree(folder / "planted", folder / lake)
+    context = _context(folder, lake)
     night = execute(context, plan_nights(context, nights, family.tables))
     assert night.exit_code in (ExitCode.DONE, ExitCode.PARTIAL), night.to_json()
     return context

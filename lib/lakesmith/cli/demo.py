@@ -7,7 +7,7 @@ alone, and a demo of another kind is refused until the old one is removed.
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +21,7 @@ from lakesmith.errors import ConfigurationError, UsageError
 if TYPE_CHECKING:
     from lakesmith.config.settings import Settings
     from lakesmith.engine.context import Context
+    from lakesmith.engine.outcome import NightResult
 
 __all__ = ["command"]
 
@@ -41,7 +42,7 @@ def command(
     as_json: AsJson = False,
     outcome: OutcomeFile = None,
 ) -> int:
-    """Simulate some months of a shop and run the whole graph over them, in .lake/demo (conf/demo.yml).
+    """Simulate some months of a shop, run the whole graph over them, train a model and score, in .lake/demo (conf/demo.yml).
 
     Run it again and nothing happens, since everything is fresh. Takes a minute or two.
     """
@@ -91,7 +92,8 @@ def _context(settings: Settings) -> Context:
         from lakesmith.quality.custom import load_expectation_modules
 
         types = dict(load_expectation_modules(settings.quality.expectation_modules))
-    return Context(load_project(settings.project_root, types), settings)
+    project = load_project(settings.project_root, types, settings.models, settings.origins)
+    return Context(project, settings)
 
 
 def _run(
@@ -108,19 +110,51 @@ def _run(
         batches = sum(len(step.batches) for step in plan.steps)
         say(f"running {len(plan.steps)} tables for {nights}: {batches:,} batches in one backfill")
     night = carry_out(context, plan)
+    scored = None if night.exit_code else _scores(context, nights.last)
     if outcome is not None:
-        write_outcome(outcome, night)
+        write_outcome(outcome, scored or night)
     made = summary(context, nights)
     if as_json:
         answer_json({**made, "outcome": night.to_json()})
         return int(night.exit_code)
-    if night.exit_code:
-        answer(*night_lines(night, context.project.graph, invocation))
-        return int(night.exit_code)
-    if not plan.steps:
+    troubled = night if night.exit_code or scored is None else scored
+    if troubled.exit_code:
+        answer(*night_lines(troubled, context.project.graph, invocation))
+        return int(troubled.exit_code)
+    if not plan.steps and scored is None:
         answer(
             f"nothing to do: the demo of {nights} is there already, all {plan.untouched:,} batches fresh.",
             "",
         )
-    answer(*summary_lines(made, night, invocation, context))
+    answer(*summary_lines(made, night, invocation))
     return 0
+
+
+def _scores(context: Context, night: date) -> NightResult | None:
+    """Trains the models that have no champion yet, and scores the last night; None when there is nothing to score."""
+    from lakesmith.cli.nights import carry_out
+    from lakesmith.cli.progress import training_progress
+    from lakesmith.cli.spark import start_spark
+    from lakesmith.engine.night import plan_nights
+
+    for name, declaration in context.project.models.items():
+        if context.ledger.timeline(name).champion is not None:
+            continue
+        say(f"training the model {name}")
+        start_spark(context)
+        from lakesmith.engine.keeping import train_and_keep
+        from lakesmith.ml.split import HistoryTooShort
+
+        try:
+            with training_progress() as progress:
+                trained, _ = train_and_keep(
+                    context, declaration, night, "the demo", promote=True, progress=progress
+                )
+        except HistoryTooShort as error:
+            say(f"no scores: {error}")
+            continue
+        if not trained.passed:
+            refused = "; ".join(verdict.text for verdict in trained.verdicts if not verdict.passed)
+            say(f"no scores: {refused}")
+    plan = plan_nights(context, BatchRange(night, night))
+    return carry_out(context, plan) if plan.steps else None

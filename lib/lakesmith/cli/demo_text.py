@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +58,7 @@ def summary(context: Context, nights: BatchRange) -> dict[str, Any]:
     }
 
 
-def summary_lines(
-    made: dict[str, Any], night: NightResult, invocation: Invocation, context: Context
-) -> list[RenderableType]:
+def summary_lines(made: dict[str, Any], night: NightResult, invocation: Invocation) -> list[RenderableType]:
     """The summary for people, ending in three commands to paste."""
     table = grid(
         "table",
@@ -87,24 +84,23 @@ def summary_lines(
     ]
     if night.spark_jobs:
         lines.append(f"done in {night.seconds:.0f} s with {count(night.spark_jobs, 'Spark job')}")
-    lines += ["", Text("try next:", style="bold"), *_commands(made, invocation, context)]
+    lines += ["", Text("try next:", style="bold"), *_commands(made, invocation)]
     return lines
 
 
-def _commands(made: dict[str, Any], invocation: Invocation, context: Context) -> list[str]:
+def _commands(made: dict[str, Any], invocation: Invocation) -> list[str]:
     commands = [f"  {invocation.command('status')}"]
     if made["most_quarantined"] is not None:
         found = made["most_quarantined"]
         commands.append(f"  {invocation.command('quality {table} --date {batch_date}'.format(**found))}")
-    gold = next((t for t in made["tables"] if t["table"].startswith("gold.")), made["tables"][-1])
-    path = _short(context.lake.path(gold["table"]))
-    # A query, since `to_pandas` reads in threads that may outlive so short a program (docs/traps.md).
-    rows = f"Q().register('t', T('{path}')).execute('select * from t order by batch_date').read_all()"
-    read = (
-        f"import pyarrow as pa; from deltalake import DeltaTable as T, QueryBuilder as Q; "
-        f"print(pa.table({rows}).to_pandas())"
+    gold = [t["table"] for t in made["tables"] if t["table"].startswith("gold.") and t["batches"]]
+    scores = "gold.customer_scores"
+    query = (
+        f"SELECT * FROM {scores} ORDER BY probability DESC LIMIT 5"
+        if scores in gold
+        else f"SELECT * FROM {gold[0] if gold else made['tables'][0]['table']} LIMIT 5"
     )
-    commands.append(f'  {_short(sys.executable)} -c "{read}"')
+    commands.append(f"  {invocation.command(f'sql {chr(34)}{query}{chr(34)}')}")
     return commands
 
 

@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 from lakesmith import __version__
-from lakesmith.cli import config_show, demo, doctor, nights, quality, simulate, status
+from lakesmith.cli import (
+    catalog,
+    config_show,
+    demo,
+    doctor,
+    models,
+    nights,
+    quality,
+    simulate,
+    sql,
+    status,
+)
 from lakesmith.cli.output import answer, log_to_terminal, say, say_error
 from lakesmith.engine.stopping import stops_on_signals
 from lakesmith.errors import ExitCode, LakesmithError, Stopped
@@ -62,10 +73,26 @@ _app.command("run")(nights.run)
 _app.command("backfill")(nights.backfill)
 _app.command("status")(status.command)
 _app.command("quality")(quality.command)
+_app.command("sql")(sql.command)
+_app.command("train")(models.train)
+_app.command("score")(models.score)
 _app.command("simulate")(simulate.command)
 _config = typer.Typer(help="Settings: which are in force, and where each comes from.", no_args_is_help=True)
 _config.command("show")(config_show.command)
 _app.add_typer(_config, name="config")
+_catalog = typer.Typer(help="The tables by name in Spark's catalog.", no_args_is_help=True)
+_catalog.command("sync")(catalog.sync)
+_app.add_typer(_catalog, name="catalog")
+_models = typer.Typer(help="Versions of models: which there are, and which is in use.", no_args_is_help=True)
+_models.command("list")(models.list_models)
+_models.command("show")(models.show)
+_models.command("compare")(models.compare)
+_models.command("promote")(models.promote)
+_models.command("reject")(models.reject)
+_models.command("rollback")(models.rollback)
+_models.command("reproduce")(models.reproduce)
+_models.command("refit", hidden=True)(models.refit)
+_app.add_typer(_models, name="models")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lakesmith.engine.outcome import NightResult
     from lakesmith.ledger.plan import Plan
 
-__all__ = ["backfill", "carry_out", "run"]
+__all__ = ["backfill", "carry_out", "run", "run_nights"]
 
 _Force = Annotated[
     bool, typer.Option("--force", help="Compute fresh batches too; equal rows are not published again.")
@@ -98,10 +98,37 @@ def _nights(
     *,
     dry_run: bool = False,
 ) -> int:
+    return run_nights(
+        invocation.open(),
+        invocation,
+        nights,
+        tables,
+        force=force,
+        as_json=as_json,
+        outcome=outcome,
+        dry_run=dry_run,
+    )
+
+
+def run_nights(
+    context: Context,
+    invocation: Invocation,
+    nights: BatchRange,
+    tables: Sequence[str],
+    *,
+    force: bool,
+    as_json: bool,
+    outcome: Path | None,
+    dry_run: bool = False,
+) -> int:
+    """Plans nights, shows the plan, carries it out and tells what came of it.
+
+    Args:
+        tables: only these; none means all.
+    """
     from lakesmith.cli.plan_text import plan_lines, waiting_lines
     from lakesmith.engine.night import plan_nights
 
-    context = invocation.open()
     plan = plan_nights(context, nights, tables, force=force)
     if dry_run:
         if as_json:

@@ -36,7 +36,9 @@ def answer(*lines: RenderableType) -> None:
     """Writes to stdout; nothing is cut, and texts are not broken: what is in them can be copied."""
     for line in lines:
         if isinstance(line, Table):
-            _answers.print(line, width=max(_least_width(line), _answers.width), crop=False)
+            # A console of its own: one that is narrower than the table leaves whole columns out.
+            needed = max(_least_width(line), _answers.width)
+            Console(highlight=False, emoji=False, width=needed).print(line)
         else:
             _answers.print(line, soft_wrap=True, markup=False)
 

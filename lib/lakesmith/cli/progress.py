@@ -17,12 +17,14 @@ from lakesmith.cli.wording import count
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
+    from rich.status import Status
 
     from lakesmith.engine.night import Progress
     from lakesmith.engine.outcome import TableResult
+    from lakesmith.engine.training import TrainingProgress
     from lakesmith.ledger.plan import Step
 
-__all__ = ["bar", "tables_progress"]
+__all__ = ["bar", "tables_progress", "training_progress"]
 
 
 @contextmanager
@@ -65,6 +67,45 @@ def tables_progress(tables: int) -> Iterator[Progress]:
         transient=True,
     ) as bars:
         yield _Live(bars, tables)
+
+
+@contextmanager
+def training_progress() -> Iterator[TrainingProgress]:
+    """What a training is given to tell of its progress: a line for each step and each combination tried."""
+    if not messages.is_terminal:
+        yield _Steps()
+        return
+    with messages.status("beginning") as status:
+        yield _LiveSteps(status)
+
+
+class _Steps:
+    """One line for each step that is over and each combination tried."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def step(self, what: str) -> None:
+        say(f"{time.monotonic() - self._began:6.1f} s  {what}")
+
+    def tried(self, trial: str, done: int, of: int) -> None:
+        say(f"{time.monotonic() - self._began:6.1f} s    {done} of {of} tried: {trial}")
+
+
+class _LiveSteps(_Steps):
+    """The same lines above what is under way."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__()
+        self._status = status
+
+    def step(self, what: str) -> None:
+        super().step(what)
+        self._status.update(what)
+
+    def tried(self, trial: str, done: int, of: int) -> None:
+        super().tried(trial, done, of)
+        self._status.update(f"searching: {done} of {of} combinations")
 
 
 class _Lines:

@@ -49,6 +49,7 @@ class _Kind(Enum):
     """What a key holds, as far as the laying of layers must know."""
 
     FREE = "keys of the project's own"
+    TREE = "keys of the project's own, on any level"
     TEXT = "text or nothing"
     OTHER = "any other value"
 
@@ -63,7 +64,8 @@ def _keys(model: type[BaseModel]) -> _Keys:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             keys[info.alias or name] = _keys(kind)
         elif get_origin(kind) is Mapping:
-            keys[info.alias or name] = _Kind.FREE
+            nested = any(get_origin(inner) is Mapping for inner in get_args(kind))
+            keys[info.alias or name] = _Kind.TREE if nested else _Kind.FREE
         else:
             text = {kind, *get_args(kind)} & {str, Path} and set(get_args(kind)) <= {str, NoneType}
             keys[info.alias or name] = _Kind.TEXT if text else _Kind.OTHER
@@ -128,12 +130,13 @@ class Layers:
                 self._unknown(origin, path, kind)
                 return
             kind = kind[str(path[-1])]
+        if kind is _Kind.TREE:
+            path, steps = (*path, *(_own_key(step) for step in steps)), []
         if steps and kind is not _Kind.FREE:
             self._report(origin, path, "holds one value and has no keys")
             return
         if steps:
-            own = "__".join(steps)
-            path = (*path, own.lower() if own.isupper() else own)
+            path = (*path, _own_key("__".join(steps)))
         known = len(self.problems)
         value = self._variable_value(origin, path, kind, text, whole=not steps)
         if len(self.problems) > known:
@@ -169,19 +172,31 @@ class Layers:
         for key, inner in value.items():
             path = (*layer.path, key)
             kind: _Kind | _Keys = _Kind.OTHER
+            if layer.keys is _Kind.TREE:
+                if inner is None:
+                    continue  # a heading as above, on whatever level
+                kind = _Kind.TREE if isinstance(inner, dict) else _Kind.OTHER
             if not isinstance(layer.keys, _Kind):
                 if key not in layer.keys:
                     self._unknown(layer.origin(path), path, layer.keys)
                     continue
                 kind = layer.keys[key]
-            if isinstance(kind, _Kind) and kind is not _Kind.FREE:
+            if isinstance(kind, _Kind) and kind not in (_Kind.FREE, _Kind.TREE):
                 secret = path[0] == _SECRETS and inner is not None and not isinstance(inner, dict | list)
                 layer.target[key] = SecretStr(str(inner)) if secret else inner
+                self._forget_origins(path)
                 self.origins[path] = layer.origin(path)
             else:
                 below = layer.target.setdefault(key, {})
-                assert isinstance(below, dict)
+                if not isinstance(below, dict):  # keys over one value, which only a tree may hold
+                    below = layer.target[key] = {}
+                    self._forget_origins(path)
                 self._lay(inner, _Layer(layer.origin, path, kind, below))
+
+    def _forget_origins(self, path: YamlPath) -> None:
+        """Drops where a value was set that another one now replaces, keys and all."""
+        for replaced in [known for known in self.origins if known[: len(path)] == path]:
+            del self.origins[replaced]
 
     def _unknown(self, origin: Origin, path: YamlPath, keys: _Keys) -> None:
         key = str(path[-1])
@@ -206,8 +221,13 @@ class _Layer:
 
     origin: Callable[[YamlPath], Origin]
     path: YamlPath
-    keys: _Keys | Literal[_Kind.FREE]
+    keys: _Keys | Literal[_Kind.FREE, _Kind.TREE]
     target: dict[str, object]
+
+
+def _own_key(step: str) -> str:
+    """A key of the project's own as a variable names it: upper case is read as lower case."""
+    return step.lower() if step.isupper() else step
 
 
 def _is_guarded(path: YamlPath) -> bool:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
@@ -158,6 +158,7 @@ class Settings(_Section):
         jars_dir: where the jars are; relative paths are below the project.
         storage_options: credentials and options of the object store, as deltalake names them.
         parameters: what transforms may read as `settings`.
+        models: what this environment changes in conf/models/<name>.yml, by the model's name.
         origins: dotted key -> file and line, variable or argument, for every key that is set.
     """
 
@@ -174,6 +175,7 @@ class Settings(_Section):
     mlflow: MlflowSettings = MlflowSettings()
     storage_options: Mapping[str, SecretStr] = Field(default_factory=dict)
     parameters: Mapping[str, Scalar] = Field(default_factory=dict)
+    models: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     origins: Mapping[str, str] = Field(default_factory=dict, repr=False, exclude=True)
 
     @field_validator("landing", "lake")
@@ -240,10 +242,16 @@ def _leaves(section: BaseModel, prefix: str) -> Iterator[tuple[str, object]]:
         key, value = f"{prefix}{field.alias or name}", getattr(section, name)
         if isinstance(value, BaseModel):
             yield from _leaves(value, f"{key}.")
-        elif isinstance(value, dict):
-            yield from ((f"{key}.{inner}", element) for inner, element in value.items())
         else:
-            yield key, value
+            yield from _inner_leaves(value, key)
+
+
+def _inner_leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
+    if not isinstance(value, dict):
+        yield key, value
+        return
+    for inner, element in value.items():
+        yield from _inner_leaves(element, f"{key}.{inner}")
 
 
 def _shown(key: str, value: object) -> object:

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lakesmith.contracts.expectations import Family, family
 from lakesmith.contracts.types import ColumnType
+from lakesmith.contracts.values import EXPECTED, fits
 
 __all__ = ["UnknownColumn", "check_row_condition"]
 
@@ -31,6 +33,8 @@ _KEYS = {
     "or": {"type", "conditions"},
     "pass_through": {"type", "pass_through_filter"},
 }
+_MOST_CONDITIONS = 100
+_TOO_LONG = 10**38
 
 
 def check_row_condition(
@@ -55,6 +59,8 @@ def check_row_condition(
             yield "row_condition", "the condition is empty"
         return
     yield from _check(condition, "row_condition", columns, within=None)
+    if (count := _count(condition)) > _MOST_CONDITIONS:
+        yield "row_condition", f"{count} conditions; Great Expectations takes {_MOST_CONDITIONS}"
 
 
 def _check(
@@ -76,6 +82,11 @@ def _check(
     match kind:
         case "and" | "or":
             yield from _check_group(condition, place, columns, within)
+        case "pass_through" if within is not None:
+            yield (
+                place,
+                "SQL inside a group is refused by Great Expectations; write the whole condition as SQL",
+            )
         case "pass_through":
             if (
                 not isinstance(condition["pass_through_filter"], str)
@@ -115,11 +126,40 @@ def _check_column(
     operator, parameter = condition["operator"], condition["parameter"]
     if operator not in _OPERATORS:
         yield f"{place}.operator", f"expected one of {', '.join(_OPERATORS)}; found {operator!r}"
-    elif operator in ("IN", "NOT_IN"):
-        if not isinstance(parameter, list) or not parameter or any(v is None for v in parameter):
-            yield f"{place}.parameter", f"{operator} needs a list of one or more values"
-    elif not isinstance(parameter, str | int | float):
+        return
+    listed = operator in ("IN", "NOT_IN")
+    if listed and (not isinstance(parameter, list) or not parameter or not _are_alike(parameter)):
+        yield f"{place}.parameter", f"{operator} needs a list of one or more values, all texts or all numbers"
+    elif not listed and not isinstance(parameter, str | int | float):
         yield (
             f"{place}.parameter",
             f"expected a text or a number, found {parameter!r}; for null use type nullity",
         )
+    elif isinstance(column, dict) and column.get("name") in columns:
+        values = parameter if listed else [parameter]
+        yield from _check_values(values, f"{place}.parameter", columns[column["name"]])
+
+
+def _check_values(values: list[Any], place: str, column: ColumnType) -> Iterator[tuple[str, str]]:
+    """Whether values compare with a column's: Spark finds out row by row, when it casts the column."""
+    kind = family(column)
+    if kind is Family.OTHER:
+        yield place, f"the column is {column}, which compares with no value; write the condition as SQL"
+    elif wrong := [value for value in values if not fits(value, kind)]:
+        yield place, f"expected {EXPECTED[kind]} for a column of type {column}, found {wrong[0]!r}"
+    elif any("\\x" in repr(value).replace("\\\\", "") for value in values):
+        # Great Expectations writes a text into SQL as Python would.
+        yield place, "Spark reads the escapes of characters like a hard space in another way; write it as SQL"
+    elif any(isinstance(value, int) and abs(value) >= _TOO_LONG for value in values):
+        yield place, "Spark reads whole numbers of at most 38 digits; write it as 1e39"
+
+
+def _are_alike(values: list[Any]) -> bool:
+    return all(isinstance(value, str) for value in values) or all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in values
+    )
+
+
+def _count(condition: Any) -> int:
+    parts = condition.get("conditions") if isinstance(condition, dict) else None
+    return sum(_count(part) for part in parts) if isinstance(parts, list) else 1

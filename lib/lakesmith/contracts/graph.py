@@ -10,18 +10,29 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from types import MappingProxyType
 
 from lakesmith.contracts.days import BatchRange
+from lakesmith.contracts.declaration import ModelDeclaration
 from lakesmith.contracts.model import Contract, Source
 from lakesmith.errors import UsageError
 
 __all__ = ["TableGraph", "find_cycle"]
 
 
-def find_cycle(contracts: Mapping[str, Contract]) -> list[str] | None:
-    """The tables of one cycle, first and last the same; None when there is none. A table's edge to itself is none."""
+_NO_MODELS: Mapping[str, ModelDeclaration] = MappingProxyType({})
+
+
+def find_cycle(
+    contracts: Mapping[str, Contract], models: Mapping[str, ModelDeclaration] = _NO_MODELS
+) -> list[str] | None:
+    """The tables of one cycle, first and last the same; None when there is none. A table's edge to itself is none.
+
+    Args:
+        models: these count as made from their features and labels, and appear as `models.<name>`.
+    """
     try:
-        _sorter(contracts).prepare()
+        _sorter(contracts, models).prepare()
     except CycleError as error:
         # graphlib lists each table before the one that reads it.
         return list(error.args[1])
@@ -82,10 +93,9 @@ class TableGraph:
         return owned.intersection(BatchRange(self.starts[table], date.max))
 
 
-def _sorter(contracts: Mapping[str, Contract]) -> TopologicalSorter[str]:
-    return TopologicalSorter(
-        {
-            table: sorted({i.table for i in contract.inputs if i.table and i.table in contracts} - {table})
-            for table, contract in sorted(contracts.items())
-        }
-    )
+def _sorter(
+    contracts: Mapping[str, Contract], models: Mapping[str, ModelDeclaration] = _NO_MODELS
+) -> TopologicalSorter[str]:
+    reads = {table: {i.target for i in contract.inputs} - {table} for table, contract in contracts.items()}
+    reads |= {f"models.{name}": {model.features_table, model.label.table} for name, model in models.items()}
+    return TopologicalSorter({name: sorted(reads[name] & reads.keys()) for name in sorted(reads)})

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from lakesmith.contracts.declaration import ModelDeclaration
 from lakesmith.contracts.graph import find_cycle
 from lakesmith.contracts.model import Contract, Input, Source
 from lakesmith.contracts.problems import Document, nearest
@@ -25,21 +26,30 @@ class ReadContract:
     document: Document
 
 
-def check_links(root: Path, tables: Mapping[str, ReadContract], sources: Mapping[str, Source]) -> None:
+def check_links(
+    root: Path,
+    tables: Mapping[str, ReadContract],
+    sources: Mapping[str, Source],
+    models: Mapping[str, ModelDeclaration],
+) -> None:
     """Notes in each contract's document what does not fit the rest of the project.
 
     Args:
         root: the project's folder.
         tables: every contract by its file's name.
         sources: every source by its file's name.
+        models: every model by its file's name.
     """
     jobs: dict[str, str] = {}
     for name, table in sorted(tables.items()):
         for used in table.contract.inputs:
-            _check_input(used, table, tables, sources)
+            if used.model:
+                _check_model_input(used, table, tables, models)
+            else:
+                _check_input(used, table, tables, sources)
         _check_job(root, table, jobs)
         jobs.setdefault(table.contract.job, name)
-    _check_cycles(tables)
+    _check_cycles(tables, models)
 
 
 def _check_input(
@@ -58,6 +68,26 @@ def _check_input(
             table.document.report((*place, "table"), message, nearest(used.table, tables))
         elif used.table != table.contract.table:
             _check_nights(used, table, tables[used.table].contract)
+
+
+def _check_model_input(
+    used: Input,
+    table: ReadContract,
+    tables: Mapping[str, ReadContract],
+    models: Mapping[str, ModelDeclaration],
+) -> None:
+    """Reports a model that is not there, and one whose features the table does not read."""
+    place = ("inputs", used.name, "model")
+    name = str(used.model)
+    if name not in models:
+        message = f"there is no model {name!r}; models are the files of conf/models"
+        table.document.report(place, message, nearest(name, models))
+        return
+    features = models[name].features_table
+    read = [entry.table for entry in table.contract.inputs if entry.table is not None]
+    if features in tables and features not in read and all(name in tables for name in read):
+        message = f"the features of {name} are {features}, which must be an input of this table too"
+        table.document.report(place, message)
 
 
 def _check_landing_columns(source: Source, table: ReadContract) -> None:
@@ -107,16 +137,18 @@ def _check_job(root: Path, table: ReadContract, jobs: Mapping[str, str]) -> None
         table.document.report(("job",), f"{job} computes {jobs[job]} already; a job computes one table")
 
 
-def _check_cycles(tables: Mapping[str, ReadContract]) -> None:
+def _check_cycles(tables: Mapping[str, ReadContract], models: Mapping[str, ModelDeclaration]) -> None:
     """Reports every cycle that is left when those reported before are cut."""
     left = {name: table.contract for name, table in tables.items()}
-    while cycle := find_cycle(left):
-        # From its least name on, so that the same cycle always reads the same.
+    while cycle := find_cycle(left) or find_cycle(left, models):
+        # From the least name of a table on, so that the same cycle always reads the same.
         circle = cycle[:-1]
-        start = circle.index(min(circle))
+        start = circle.index(min(name for name in circle if name in left))
         circle = circle[start:] + circle[:start]
         before = circle[-1]
         first = left.pop(circle[0])
-        used = next(i for i in first.inputs if i.table == before)
-        message = f"a circle, each table read by the next: {' -> '.join([*circle, circle[0]])}"
-        tables[circle[0]].document.report(("inputs", used.name, "table"), message)
+        used = next(i for i in first.inputs if i.target == before)
+        each = "each table" if all(name in tables for name in circle) else "each table or model"
+        message = f"a circle, {each} read by the next: {' -> '.join([*circle, circle[0]])}"
+        place = ("inputs", used.name, "model" if used.model else "table")
+        tables[circle[0]].document.report(place, message)

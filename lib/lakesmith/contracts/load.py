@@ -1,7 +1,8 @@
-"""Loading a project: conf/sources, conf/tables and conf/expectations as one checked graph.
+"""Loading a project: conf/sources, conf/tables, conf/expectations and conf/models as one checked whole.
 
 Owns which files are read and that all mistakes of all files are reported at once. The grammars are
-`lakesmith.contracts.sources`, `tables` and `suites`; how files fit together is `lakesmith.contracts.links`.
+`lakesmith.contracts.sources`, `tables`, `suites` and `models`; how files fit together is `lakesmith.contracts.links`
+and `model_links`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from lakesmith.config.yaml_text import read_yaml
 from lakesmith.contracts.graph import TableGraph
 from lakesmith.contracts.links import ReadContract, check_links
 from lakesmith.contracts.model import Source, Suite
+from lakesmith.contracts.model_links import ReadModel, check_model, with_features
+from lakesmith.contracts.models import check_model_name, read_model
+from lakesmith.contracts.overrides import Overrides
 from lakesmith.contracts.problems import Document, nearest
 from lakesmith.contracts.project import Project
 from lakesmith.contracts.sources import check_source_name, read_source
@@ -29,15 +34,25 @@ __all__ = ["load_project"]
 _SOURCES = "conf/sources"
 _TABLES = "conf/tables"
 _SUITES = "conf/expectations"
+_MODELS = "conf/models"
 _NO_TYPES: Mapping[str, frozenset[str]] = MappingProxyType({})
+_NO_OVERRIDES: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+_NO_ORIGINS: Mapping[str, str] = MappingProxyType({})
 
 
-def load_project(root: Path, expectation_types: Mapping[str, frozenset[str]] = _NO_TYPES) -> Project:
-    """The tables and sources that the files of a project declare.
+def load_project(
+    root: Path,
+    expectation_types: Mapping[str, frozenset[str]] = _NO_TYPES,
+    model_overrides: Mapping[str, Mapping[str, Any]] = _NO_OVERRIDES,
+    setting_origins: Mapping[str, str] = _NO_ORIGINS,
+) -> Project:
+    """The tables, sources and models that the files of a project declare.
 
     Args:
         root: the folder that holds conf/ and jobs/.
         expectation_types: expectation types of the project's own modules, with the names of their parameters.
+        model_overrides: what `settings.models` changes in the models' files.
+        setting_origins: `settings.origins`, so that a mistake in such a change is reported where it was made.
 
     Raises:
         InvalidProject: the files hold mistakes; it lists all of them.
@@ -57,17 +72,34 @@ def load_project(root: Path, expectation_types: Mapping[str, frozenset[str]] = _
         tables[name] = ReadContract(read_contract(document, name), document)
     if not tables:
         problems.append(Problem(_TABLES, "", "holds no contract; a table is a file <layer>.<name>.yml in it"))
-    check_links(root, tables, sources)
+    overrides = Overrides(model_overrides, setting_origins)
+    model_documents = _documents(root, _MODELS, problems)
+    models = {
+        name: _model(overrides.laid_over(document, name), name) for name, document in model_documents.items()
+    }
+    declared = {name: model.declaration for name, model in models.items()}
+    check_links(root, tables, sources, declared)
+    for model in models.values():
+        check_model(model, tables)
     suites = _suites(root, tables, expectation_types, problems)
     for name in sorted(tables.keys() - suites.keys() - misnamed):
         message = f'is missing; a suite without rules is {{"name": "{name}", "expectations": []}}'
         problems.append(Problem(f"{_SUITES}/{name}.json", "", message))
     for document in [*source_documents.values(), *table_documents.values()]:
         problems.extend(document.problems)
+    for name, model in models.items():
+        problems.extend(overrides.located(model.document, model_documents[name], name))
+    problems.extend(overrides.unknown(models))
     if problems:
         raise InvalidProject(sorted(problems, key=lambda p: (p.file, p.line or 0)))
     contracts = {name: replace(table.contract, suite=suites[name]) for name, table in tables.items()}
-    return Project(root, TableGraph(contracts, sources))
+    resolved = {name: with_features(model, tables) for name, model in declared.items()}
+    return Project(root, TableGraph(contracts, sources), resolved)
+
+
+def _model(document: Document, name: str) -> ReadModel:
+    check_model_name(document, name)
+    return ReadModel(read_model(document, name), document)
 
 
 def _documents(root: Path, folder: str, problems: list[Problem]) -> dict[str, Document]:

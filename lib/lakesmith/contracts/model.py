@@ -97,23 +97,25 @@ class Column:
 
 @dataclass(frozen=True)
 class Input:
-    """One input of a job: a table with a window, or a source (always the batch's own day).
+    """One input of a job: a table with a window, or a source or a model (always the batch's own day).
 
     Args:
         name: the name of the transform's parameter.
-        table: `layer.name`; None for a source.
-        source: the name of a source contract; None for a table.
+        table: `layer.name`; None for a source or a model.
+        source: the name of a source contract.
+        model: the name of a model's declaration.
     """
 
     name: str
     window: Window
     table: str | None = None
     source: str | None = None
+    model: str | None = None
 
     @property
     def target(self) -> str:
-        """The table or the source that is read."""
-        return self.table or self.source or ""
+        """The table or the source that is read; a model as `models.<name>`."""
+        return f"models.{self.model}" if self.model else self.table or self.source or ""
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,8 @@ class Entry:
         meant: set[str | None] = set()
         for key, entry in found.items():
             if key not in allowed:
-                near = nearest(key, [name for name in allowed if name not in found])
+                left = [name for name in allowed if name not in found]
+                near = nearest(key, left) or nearest(key, allowed)
                 entry.report(f"unknown key; allowed: {', '.join(allowed)}", near)
                 meant.add(near)
         if missing := [repr(key) for key in needed if key not in found and key not in meant]:

@@ -45,6 +45,8 @@ _REFUSED_PARAMETERS = {
     "meta": "meta stands beside kwargs, not in it",
 }
 _RULE_NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
+# JSON can write a surrogate alone; nothing can store, send or compare it.
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _NO_TYPES: Mapping[str, frozenset[str]] = MappingProxyType({})
 
 
@@ -126,6 +128,10 @@ class _SuiteParser:
             return None
         before = len(self.problems)
         self.keys(place, raw, _EXPECTATION_KEYS)
+        if _HALF_CHARACTER.search(json.dumps(raw, ensure_ascii=False)):
+            self.problem(
+                place, "a text holds half a character: one of \\ud800 to \\udfff without its other half"
+            )
         type_name = raw.get("type")
         if not isinstance(type_name, str):
             self.problem(f"{place}.type", f"expected the type of an expectation, found {type_name!r}")

@@ -40,7 +40,8 @@ _RESERVED_COLUMNS = {
     "age_days": "it is the input row's age in wide windows",
     "broken_rules": "it holds the reasons in quarantine tables",
 }
-_RESERVED_PARAMETERS = ("batches", "settings", "model")
+_MODEL = "model"
+_RESERVED_PARAMETERS = ("batches", "settings", _MODEL)
 _TYPE_WORDS = (
     *("string", "bigint", "int", "smallint", "tinyint", "float", "double", "boolean", "binary", "date"),
     *("timestamp", "decimal", "array", "map", "struct"),
@@ -114,7 +115,7 @@ def _reading_itself(contract: Contract, document: Document, fields: Fields) -> C
         if own.window.kind is not WindowKind.PREVIOUS:
             message = f"a table may read itself with previous: only, like {{previous: 1d}}, not {own.window}"
             document.report(("inputs", own.name, "window"), message)
-    if all(i.table == contract.table for i in contract.inputs):
+    if all(i.table == contract.table or i.model for i in contract.inputs):
         message = "a table that reads only itself has nothing to begin with; name another input"
         document.report(("inputs",), message)
     if "mode" in fields.entries and contract.mode is Mode.RANGE:
@@ -156,10 +157,10 @@ def _quarantine_limit(entry: Entry) -> QuarantineLimit:
 
 def _inputs(entry: Entry) -> tuple[Input, ...]:
     inputs: list[Input] = []
-    for name, element in entry.entries("input names, each with a table or a source").items():
+    for name, element in entry.entries("input names, each with a table, a source or a model").items():
         if not name.isidentifier() or not name.isascii() or iskeyword(name) or name.startswith("_"):
             element.report(f"{name!r} cannot be the name of a function's parameter, which an input's name is")
-        elif name in _RESERVED_PARAMETERS:
+        elif name in _RESERVED_PARAMETERS and not (name == _MODEL and _is_model(element)):
             taken = ", ".join(_RESERVED_PARAMETERS)
             element.report(f"the name {name!r} is taken: a transform's parameters {taken} are no inputs")
         inputs.append(_input(name, element))
@@ -168,22 +169,38 @@ def _inputs(entry: Entry) -> tuple[Input, ...]:
     return tuple(inputs)
 
 
+def _is_model(entry: Entry) -> bool:
+    return isinstance(entry.value, dict) and _MODEL in entry.value
+
+
 def _input(name: str, entry: Entry) -> Input:
-    value = entry.value
-    if isinstance(value, dict) and "source" in value and "table" not in value:
-        fields = entry.fields(("source",), ("window",))
-        if "window" in fields.entries:
-            message = "a source is always read for the batch's own day; leave the window out"
-            fields.entries["window"].report(message)
-        return Input(name, Window.same_day(), source=fields.read("source", Entry.text, ""))
-    if isinstance(value, dict) and "source" in value:
-        entry.report("names a table and a source; an input is one of them")
+    value = entry.value if isinstance(entry.value, dict) else {}
+    kinds = [kind for kind in ("table", "source", _MODEL) if kind in value]
+    if len(kinds) > 1:
+        entry.report(f"names a {' and a '.join(kinds)}; an input is one of them")
         return Input(name, Window.same_day())
-    if not isinstance(value, dict):
-        entry.expected("{table: <layer>.<name>, window: same_day} or {source: <name>}")
-    fields = entry.fields(("table", "window")) if isinstance(value, dict) else Fields({})
+    if kinds == ["source"]:
+        return Input(name, Window.same_day(), source=_read_same_day(entry, "source"))
+    if kinds == [_MODEL]:
+        if name != _MODEL:
+            entry.report(
+                f"an input that is a model has the name 'model', and a table at most one; found {name!r}"
+            )
+        return Input(name, Window.same_day(), model=_read_same_day(entry, _MODEL))
+    if not isinstance(entry.value, dict):
+        entry.expected("{table: <layer>.<name>, window: same_day}, {source: <name>} or {model: <name>}")
+    fields = entry.fields(("table", "window")) if isinstance(entry.value, dict) else Fields({})
     window = fields.read("window", _window, Window.same_day())
     return Input(name, window, table=fields.read("table", Entry.text, ""))
+
+
+def _read_same_day(entry: Entry, kind: str) -> str:
+    """The name of the source or the model that an input reads."""
+    fields = entry.fields((kind,), ("window",))
+    if "window" in fields.entries:
+        message = f"a {kind} is always read for the batch's own day; leave the window out"
+        fields.entries["window"].report(message)
+    return fields.read(kind, Entry.text, "")
 
 
 _WINDOWS = {

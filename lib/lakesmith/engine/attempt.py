@@ -19,6 +19,7 @@ from lakesmith.engine.context import Context
 from lakesmith.engine.pinning import PinnedInputs, pin_inputs
 from lakesmith.engine.publication import Publication
 from lakesmith.engine.recording import RunIdentity, audited_batch, failed_batch, quality_records
+from lakesmith.engine.serving import served_models
 from lakesmith.engine.transforming import (
     SettingsRead,
     load_job,
@@ -92,9 +93,10 @@ class Attempt:
                 self.run.run_id, f"{table} {BatchRange(batches[0], batches[-1])}"
             )
             inputs = transform_inputs(self.context, self.contract, pinned, batches)
+            models = served_models(self.context, pinned)
         settings = SettingsRead(self.context.settings.parameters)
         with step(Step.STAGE, table):
-            frame = transformed(job, self.contract, inputs, batches, settings)
+            frame = transformed(job, self.contract, {**inputs, **models}, batches, settings)
             staged = stage(
                 rows_with_outcome(self.contract, frame),
                 self.contract,

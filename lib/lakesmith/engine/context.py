@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,6 +19,7 @@ from lakesmith.ledger.history import Ledger
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.manifest import DayFiles, LandingFolder, Manifest
 from lakesmith.ledger.records import Fingerprints
+from lakesmith.ledger.source_commit import source_commit
 from lakesmith.ledger.state import Judge
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ class Context:
     Args:
         project: the checked contracts.
         settings: the environment's.
+        model_versions: model -> version that scores batches, whatever they were scored with before.
     """
 
     project: Project
     settings: Settings
+    model_versions: Mapping[str, int] = field(default_factory=dict)
     _fingerprints: dict[tuple[str, int], Fingerprints] = field(default_factory=dict)
 
     @cached_property
@@ -58,7 +61,7 @@ class Context:
         """The session; the first use starts it, so that a night with nothing to do starts no JVM."""
         from lakesmith.lake.session import session
 
-        return session(self.settings, "lakesmith")
+        return session(self.settings, "lakesmith", by_name=False)
 
     @property
     def spark_started(self) -> bool:
@@ -75,25 +78,7 @@ class Context:
     @cached_property
     def code_version(self) -> str:
         """The commit of the project's repository, `+dirty` when its files differ; `unknown` outside one."""
-        try:
-            described = subprocess.run(
-                [
-                    "git",
-                    "-C",
-                    str(self.project.root),
-                    "describe",
-                    "--always",
-                    "--dirty=+dirty",
-                    "--abbrev=12",
-                    "--exclude=*",
-                ],
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-        except (OSError, subprocess.CalledProcessError):
-            return "unknown"
-        return described.stdout.strip()
+        return source_commit(self.project.root)
 
     @property
     def lakesmith_version(self) -> str:
@@ -133,5 +118,6 @@ class Context:
             landed=self.landed,
             pinned=self.pin,
             fingerprints=self.fingerprints,
+            timelines=functools.cache(self.ledger.timeline),
             settings=parameters,
         )

@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -243,11 +243,12 @@ def _sha256(path: Path) -> str:
 
 
 def _project(settings: Settings) -> Project:
-    if not settings.quality.expectation_modules:
-        return load_project(settings.project_root)
-    from lakesmith.quality.custom import load_expectation_modules
+    types: Mapping[str, frozenset[str]] = {}
+    if settings.quality.expectation_modules:
+        from lakesmith.quality.custom import load_expectation_modules
 
-    return load_project(settings.project_root, load_expectation_modules(settings.quality.expectation_modules))
+        types = load_expectation_modules(settings.quality.expectation_modules)
+    return load_project(settings.project_root, types, settings.models, settings.origins)
 
 
 def _jobs(project: Project, settings: Settings) -> Iterator[Check]:

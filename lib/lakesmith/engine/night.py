@@ -6,7 +6,7 @@ Owns planning and executing a plan, and the record of the night. A table in trou
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from lakesmith.contracts.days import BatchRange
@@ -87,9 +87,14 @@ def execute(context: Context, plan: Plan, progress: Progress | None = None) -> N
         if isinstance(result.error, SparkLost | Stopped):
             break
     night = NightResult(plan.nights, results, time.monotonic() - began)
-    if set(results) == set(context.project.graph.order) and plan.steps:
+    if plan.steps and _is_whole(context.project.graph, plan.nights, results):
         _record_night(context, context.project.graph, night)
     return night
+
+
+def _is_whole(graph: TableGraph, nights: BatchRange, tables: Collection[str]) -> bool:
+    """True when the turn of every table came that has a batch in those nights; with a lag it may have none yet."""
+    return all(table in tables for table in graph.order if graph.due(table, nights) is not None)
 
 
 def _record_night(context: Context, graph: TableGraph, night: NightResult) -> None:
@@ -97,6 +102,10 @@ def _record_night(context: Context, graph: TableGraph, night: NightResult) -> No
     versions = {
         table: live.version for table in graph.order if (live := context.ledger.live(table)) is not None
     }
+    for contract in graph.contracts.values():
+        quarantine = context.lake.open(contract.quarantine_table)
+        if quarantine is not None:
+            versions[contract.quarantine_table] = quarantine.version()
     troubles = {table: _trouble(result) for table, result in night.tables.items() if not result.is_whole}
     context.ledger.ops.append(
         [NightRecord(night.nights.first, night.nights.last, now(), night.is_complete, versions, troubles)]

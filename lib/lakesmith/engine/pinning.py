@@ -16,11 +16,12 @@ from lakesmith.engine.context import Context
 from lakesmith.errors import InputChanged, InputMissing
 from lakesmith.ledger.live import NO_FILES, LiveTable
 from lakesmith.ledger.manifest import Manifest
+from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ledger.records import EMPTY_DIGEST, InputRead
 from lakesmith.ledger.state import BatchState
 from lakesmith.ledger.window_digest import WindowDigests
 
-__all__ = ["PinnedInputs", "PinnedSource", "PinnedTable", "pin_inputs"]
+__all__ = ["PinnedInputs", "PinnedModel", "PinnedSource", "PinnedTable", "pin_inputs"]
 
 # A line of a landing file is seldom shorter; only the sizing of files hangs on it.
 _BYTES_A_RECORD = 64
@@ -64,15 +65,33 @@ class PinnedSource:
 
 
 @dataclass(frozen=True)
+class PinnedModel:
+    """One model input of a run: the version that scores each of its batches.
+
+    Args:
+        events: batch -> what the ledger knows of that version.
+    """
+
+    input: Input
+    events: Mapping[date, ModelEvent]
+    reads: Mapping[date, InputRead]
+
+
+@dataclass(frozen=True)
 class PinnedInputs:
     """All inputs of a run."""
 
     tables: tuple[PinnedTable, ...]
     sources: tuple[PinnedSource, ...]
+    models: tuple[PinnedModel, ...] = ()
 
     def reads(self, day: date) -> tuple[InputRead, ...]:
         """What one batch reads, by name of the input."""
-        found = [*(t.reads[day] for t in self.tables), *(s.reads[day] for s in self.sources)]
+        found = [
+            *(t.reads[day] for t in self.tables),
+            *(s.reads[day] for s in self.sources),
+            *(m.reads[day] for m in self.models),
+        ]
         return tuple(sorted(found, key=lambda read: read.name))
 
     def rows_read(self, day: date) -> int | None:
@@ -122,11 +141,13 @@ def pin_inputs(context: Context, contract: Contract, states: Sequence[BatchState
         states: those batches, as judged a moment ago.
 
     Raises:
-        InputMissing: an input's live files are not those of its last record, or a landing file is gone.
+        InputMissing: an input's live files are not those of its last record, a landing file is gone, or a model has no version
+            for a batch.
     """
     tables = tuple(_pin_table(context, entry, states) for entry in contract.inputs if entry.table)
     sources = tuple(_pin_source(context, entry, states) for entry in contract.inputs if entry.source)
-    return PinnedInputs(tables, sources)
+    models = tuple(_pin_model(context, contract, entry, states) for entry in contract.inputs if entry.model)
+    return PinnedInputs(tables, sources, models)
 
 
 def _pin_table(context: Context, entry: Input, states: Sequence[BatchState]) -> PinnedTable:
@@ -201,3 +222,28 @@ def _pin_source(context: Context, entry: Input, states: Sequence[BatchState]) ->
             for day, manifest in manifests.items()
         },
     )
+
+
+def _pin_model(
+    context: Context, contract: Contract, entry: Input, states: Sequence[BatchState]
+) -> PinnedModel:
+    """The version of each batch: the one asked for, else the one that it was scored with, else the champion of its day."""
+    model = entry.model or ""
+    timeline = context.ledger.timeline(model)
+    history = context.ledger.history(contract.table)
+    events: dict[date, ModelEvent] = {}
+    for state in states:
+        day = state.batch_date
+        standing = history.standing(day)
+        read = next((r for r in standing.inputs if r.name == entry.name), None) if standing else None
+        version = context.model_versions.get(model) or (read.version if read is not None else None)
+        champion = timeline.champion_on(day)
+        event = timeline.registered(version or (champion.version if champion is not None else None))
+        if event is None:
+            asked = f"has no version {version}" if version else f"has no champion for {day}"
+            raise InputMissing(f"{model} {asked}. See what there is: lakesmith models list {model}")
+        events[day] = event
+    reads = {
+        day: InputRead(entry.name, entry.target, event.version, event.digest) for day, event in events.items()
+    }
+    return PinnedModel(entry, events, reads)

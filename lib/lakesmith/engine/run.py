@@ -18,12 +18,11 @@ from lakesmith.engine.attempt import Attempt
 from lakesmith.engine.context import Context
 from lakesmith.engine.outcome import TableResult
 from lakesmith.engine.recording import RunIdentity, failed_batch, run_record
-from lakesmith.errors import LakesmithError, SparkLost, Stopped, is_retryable
+from lakesmith.errors import DataRejected, LakesmithError, SparkLost, Stopped, is_retryable
 from lakesmith.faults import Side, Step, reached, step
 from lakesmith.jobs import Job
 from lakesmith.lake.landing import translate
 from lakesmith.lake.lease import hold
-from lakesmith.lake.records_errors import FileRejected
 from lakesmith.ledger.ops import now
 from lakesmith.ledger.records import BatchRecord
 from lakesmith.ledger.state import BatchState, State
@@ -135,7 +134,7 @@ def _attempt(
 
 def _ended(context: Context, run: RunIdentity, error: Exception, result: TableResult) -> date | None:
     """Writes down that an error ended a run: its batches failed, unless trying again as they are can help."""
-    alone = error.batch_date if isinstance(error, FileRejected) else None
+    alone = error.batch_date if isinstance(error, DataRejected) else None
     if alone is not None:
         run = replace(run, batches=(alone,))
     else:

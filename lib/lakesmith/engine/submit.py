@@ -23,7 +23,15 @@ from lakesmith.engine.stopping import is_no_interruption, stops_on_signals
 from lakesmith.errors import ExitCode, LakesmithError, Stopped, UsageError
 from lakesmith.jobs import Job
 
-__all__ = ["open_context", "outcome_in_any_case", "submit_night", "submit_one", "write_outcome"]
+__all__ = [
+    "open_context",
+    "outcome_in_any_case",
+    "submit_night",
+    "submit_one",
+    "submit_scores",
+    "submit_training",
+    "write_outcome",
+]
 
 log = logging.getLogger("lakesmith")
 
@@ -45,7 +53,7 @@ def open_context(environment: str | None, project_root: Path | None = None) -> C
         from lakesmith.quality.custom import load_expectation_modules
 
         types = load_expectation_modules(settings.quality.expectation_modules)
-    return Context(load_project(settings.project_root, types), settings)
+    return Context(load_project(settings.project_root, types, settings.models, settings.origins), settings)
 
 
 def submit_one(job: Job, file: Path, arguments: Sequence[str]) -> ExitCode:
@@ -64,7 +72,7 @@ def submit_one(job: Job, file: Path, arguments: Sequence[str]) -> ExitCode:
         context = open_context(options.env, _project_of(file))
         contract = context.project.graph.contract(job.table)
         nights = _nights(options)
-        due = context.project.graph.due(job.table, nights)
+        due = context.judge.due(job.table, nights)
         result = (
             run_table(context, contract, due.days(), job=job, force=options.force)
             if due
@@ -85,6 +93,53 @@ def submit_night(file: Path, arguments: Sequence[str]) -> ExitCode:
         return execute(context, plan_nights(context, _nights(options), options.table, force=options.force))
 
     return _guarded(parser, arguments, run)
+
+
+def submit_scores(file: Path, arguments: Sequence[str]) -> ExitCode:
+    """Scores nights: runs the tables that read a model."""
+    parser = _parser(file.name, "Scores a range of nights.")
+    parser.add_argument("--table", help="only this table of scores")
+    parser.add_argument("--model", type=int, metavar="VERSION", help="score with this version")
+
+    def run(options: argparse.Namespace) -> NightResult:
+        from lakesmith.engine.scoring import pin_version, score_tables
+
+        context = open_context(options.env, _project_of(file))
+        tables = score_tables(context, options.table)
+        pin_version(context, tables, options.model)
+        force = options.force or options.model is not None
+        return execute(context, plan_nights(context, _nights(options), tables, force=force))
+
+    return _guarded(parser, arguments, run)
+
+
+def submit_training(file: Path, arguments: Sequence[str]) -> ExitCode:
+    """Trains a model; the exit code is 3 when a gate refuses it."""
+    parser = argparse.ArgumentParser(prog=file.name, description="Trains a model and registers it.")
+    parser.add_argument("model", help="the name of a file in conf/models")
+    parser.add_argument("--as-of", help="the last night to know, YYYY-MM-DD (default: the last with labels)")
+    parser.add_argument("--reason", default="asked for", help="why, for the record")
+    parser.add_argument("--promote", action="store_true", help="make it the champion if every gate passes")
+    parser.add_argument("--env", default=None, help="the environment: conf/<env>.yml")
+    _log_to_stderr()
+    options = parser.parse_args(arguments)
+    try:
+        with stops_on_signals():
+            from lakesmith.engine.keeping import train_and_keep
+
+            context = open_context(options.env, _project_of(file))
+            declaration = context.project.model(options.model)
+            night = parse_night(options.as_of) if options.as_of else None
+            trained, event = train_and_keep(
+                context, declaration, night, options.reason, promote=options.promote
+            )
+    except (LakesmithError, Stopped) as error:
+        log.error("%s: %s", type(error).__name__, error)
+        return error.exit_code
+    for verdict in trained.verdicts:
+        log.log(logging.INFO if verdict.passed else logging.ERROR, "%s: %s", verdict.gate, verdict.text)
+    log.info("%s version %d is %s (run %s)", event.model, event.version, event.event, event.run_id)
+    return ExitCode.DONE if trained.passed else ExitCode.REJECTED
 
 
 def write_outcome(path: Path, night: NightResult) -> None:
@@ -143,12 +198,7 @@ def _guarded(
     arguments: Sequence[str],
     run: Callable[[argparse.Namespace], NightResult],
 ) -> ExitCode:
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("py4j").setLevel(logging.WARNING)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(is_no_interruption)
+    _log_to_stderr()
     options = parser.parse_args(arguments)
     try:
         with stops_on_signals(), outcome_in_any_case(options.outcome):
@@ -161,6 +211,15 @@ def _guarded(
     if options.outcome:
         write_outcome(options.outcome, night)
     return night.exit_code
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(is_no_interruption)
 
 
 def _report(result: TableResult) -> None:

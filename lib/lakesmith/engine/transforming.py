@@ -111,11 +111,14 @@ def transform_inputs(
 def transformed(
     job: Job,
     contract: Contract,
-    inputs: Mapping[str, DataFrame],
+    inputs: Mapping[str, Any],
     batches: Sequence[date],
     settings: SettingsRead,
 ) -> DataFrame:
     """Calls a transform and checks what it returns against the contract.
+
+    Args:
+        inputs: DataFrames, and a model where the contract names one, by the input's name.
 
     Raises:
         ConfigurationError: the transform asks for a parameter that the contract does not name, or leaves an input out.

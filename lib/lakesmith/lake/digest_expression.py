@@ -16,6 +16,8 @@ from lakesmith.contracts.types import ArrayType, ColumnType, DecimalType, MapTyp
 
 __all__ = ["hash_columns"]
 
+_MARK = "\x00"
+
 
 def hash_columns(columns: Sequence[tuple[Column, ColumnType]], salt: int) -> Column:
     """The xxhash64 of some columns, as a bigint column that is never null.
@@ -46,7 +48,8 @@ def _ordered(column: Column, kind: ColumnType) -> Column:
     """A nested value whose JSON is the same exactly when the values are equal.
 
     Maps become lists of entries sorted by key. Timestamps become microseconds, since JSON would cut them to
-    milliseconds; bytes become hexadecimal digits.
+    milliseconds; bytes become hexadecimal digits. Floating-point numbers become the hash of their bits, which is another for each:
+    their digits are Java's choice, and Java 19 chose anew.
     """
     match kind:
         case ArrayType(element):
@@ -66,8 +69,18 @@ def _ordered(column: Column, kind: ColumnType) -> Column:
             return F.unix_micros(column)
         case PrimitiveType("binary"):
             return F.hex(column)
+        case PrimitiveType("double" | "float"):
+            return F.when(column.isNotNull(), F.xxhash64(_one_zero_one_nan(column, kind)))
+        case PrimitiveType("string"):
+            return _one_json_a_text(column)
         case _:
-            return _one_zero_one_nan(column, kind)
+            return column
+
+
+def _one_json_a_text(column: Column) -> Column:
+    """Bytes that are no UTF-8 would all become one character in JSON: their hexadecimal digits instead, marked by NUL."""
+    is_itself = F.is_valid_utf8(column) & ~column.startswith(_MARK)
+    return F.when(is_itself, column).otherwise(F.concat(F.lit(_MARK), F.hex(column)))
 
 
 def _one_zero_one_nan(column: Column, kind: ColumnType) -> Column:

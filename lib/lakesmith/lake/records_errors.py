@@ -12,7 +12,6 @@ None of them is helped by a retry: the file must be delivered again, or the cont
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 from lakesmith.errors import DataRejected
 from lakesmith.ledger.landing_store import shown
@@ -28,12 +27,7 @@ class FileRejected(DataRejected):
     Args:
         file: `<source>/<path>`.
         reason: what is wrong with it, and the next step.
-
-    Attributes:
-        batch_date: the batch that is rejected, where it is known: other batches of a range need not suffer.
     """
-
-    batch_date: date | None = None
 
     def __init__(self, file: str, reason: str) -> None:
         self.file = file

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from lakesmith.config.settings import Settings
 from lakesmith.errors import ConfigurationError, SparkLost
+from lakesmith.lake.catalog import register_for_session
 from lakesmith.lake.jars import delta_on_classpath, jar_paths
 from lakesmith.lake.java import java_home
 
@@ -71,11 +72,13 @@ def session_settings(settings: Settings) -> dict[str, str]:
     return {**_QUICK, **chosen, **settings.spark.conf, **_FIXED}
 
 
-def session(settings: Settings, name: str = "lakesmith") -> SparkSession:
+def session(settings: Settings, name: str = "lakesmith", *, by_name: bool = True) -> SparkSession:
     """The running session, or a new one.
 
     Args:
         name: what Spark's own pages call the application.
+        by_name: also register the lake's tables, so that SQL finds them as `layer.name`. A run reads by path and does
+            without.
 
     Raises:
         DeltaMissing: the JVM that `spark-submit` started lacks Delta.
@@ -113,6 +116,8 @@ def session(settings: Settings, name: str = "lakesmith") -> SparkSession:
         spark.sparkContext.setLogLevel("ERROR")
     except (Py4JNetworkError, ConnectionError) as error:
         raise SparkLost from error
+    if by_name:
+        register_for_session(spark, settings)
     return spark
 
 

@@ -16,7 +16,7 @@ from lakesmith.contracts.types import ArrayType, PrimitiveType
 from lakesmith.errors import CommitConflict, DestructiveChange
 from lakesmith.ledger.location import LakeLocation
 
-__all__ = ["BROKEN_RULES", "delta_schema", "ensure_table", "quarantine_contract"]
+__all__ = ["BROKEN_RULES", "delta_schema", "describe_table", "ensure_table", "quarantine_contract"]
 
 BROKEN_RULES = "broken_rules"
 """The column of a quarantine table that names the rules which a row broke."""
@@ -76,6 +76,34 @@ def ensure_table(lake: LakeLocation, contract: Contract) -> DeltaTable:
         )
         opened = lake.open(contract.table) or opened
     return _evolve(lake, contract, opened)
+
+
+def describe_table(lake: LakeLocation, contract: Contract) -> list[str]:
+    """Brings the descriptions in a table's log up to its contract's; returns the columns described anew.
+
+    A table gets its descriptions when it is made; this is for those that changed since. Each is a commit of its own, which
+    touches no row and takes nothing but the version that it follows.
+
+    Raises:
+        CommitConflict: another writer committed meanwhile.
+    """
+    described: list[str] = []
+    for field in delta_schema(contract).fields:
+        opened = lake.open(contract.table)
+        present = {f.name: f.metadata for f in opened.schema().fields} if opened is not None else {}
+        said = field.metadata["comment"]
+        if opened is None or field.name not in present or present[field.name].get("comment", "") == said:
+            continue
+        try:
+            opened.alter.set_column_metadata(
+                field.name, {"comment": said}, commit_properties=CommitProperties(max_commit_retries=0)
+            )
+        except CommitFailedError as error:
+            raise CommitConflict(
+                f"{contract.table}: another writer committed while {field.name} was being described. Run again."
+            ) from error
+        described.append(field.name)
+    return described
 
 
 def _properties(contract: Contract) -> dict[str, str | None]:

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 
 from lakesmith.ledger.live import LiveTable
 from lakesmith.ledger.location import LakeLocation
+from lakesmith.ledger.model_events import ModelEvent, ModelTimeline
 from lakesmith.ledger.ops import Ops
 from lakesmith.ledger.provenance import Provenance
 from lakesmith.ledger.records import BatchRecord, RunRecord
@@ -78,6 +79,12 @@ class Ledger:
             if opened is not None:
                 self._record_lost(table, opened.version())
         return self._live[table]
+
+    def timeline(self, model: str) -> ModelTimeline:
+        """What became of every version of a model, as the table has it at this moment."""
+        return ModelTimeline.of(
+            model, [ModelEvent.from_row(row) for row in self.ops.read(ModelEvent).to_pylist()]
+        )
 
     def refresh(self, tables: Iterable[str]) -> None:
         """Forgets what was read of these tables, so that the next question sees the present."""

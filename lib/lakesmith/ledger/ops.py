@@ -1,4 +1,4 @@
-"""The `ops` tables: runs, batches, quality and nights, as append-only Delta tables that need no Spark.
+"""The `ops` tables: runs, batches, quality, nights and what became of models, as append-only Delta tables that need no Spark.
 
 Owns their creation, their format version and appending. A lake written by a newer Lakesmith is refused, never guessed at.
 """
@@ -15,6 +15,7 @@ from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from lakesmith.errors import UnsupportedTable
 from lakesmith.ledger.location import LakeLocation
+from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ledger.records import BatchRecord, NightRecord, QualityRecord, Record, RunRecord
 
 __all__ = ["FORMAT", "OPS_TABLES", "Ops", "now"]
@@ -32,6 +33,7 @@ OPS_TABLES: dict[str, type[Record]] = {
     "ops.batches": BatchRecord,
     "ops.quality": QualityRecord,
     "ops.nights": NightRecord,
+    "ops.model_events": ModelEvent,
 }
 _TABLE_OF = {kind: table for table, kind in OPS_TABLES.items()}
 

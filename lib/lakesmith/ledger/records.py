@@ -312,7 +312,7 @@ class NightRecord(Record):
 
     Args:
         complete: nothing failed, was rejected, missing or blocked.
-        versions: table -> version; tables never published are left out.
+        versions: table -> version, quarantine tables included; those never published are left out.
         troubles: table -> why it is not whole.
     """
 
@@ -333,6 +333,13 @@ class NightRecord(Record):
             ("troubles", pa.string()),
         ]
     )
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """The record of a row as pyarrow gives it."""
+        return cls(
+            **{**row, "versions": json.loads(row["versions"]), "troubles": json.loads(row["troubles"])}
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -24,6 +24,7 @@ from lakesmith.contracts.model import Contract, Input, OnMissing
 from lakesmith.ledger.history import TableHistory
 from lakesmith.ledger.live import NO_FILES, LiveTable
 from lakesmith.ledger.manifest import DayFiles, DayState, Manifest
+from lakesmith.ledger.model_events import ModelTimeline
 from lakesmith.ledger.records import EMPTY_DIGEST, BatchRecord, Fingerprints, InputRead
 from lakesmith.ledger.window_digest import WindowDigests
 
@@ -77,6 +78,7 @@ class Judge:
         live: what a table holds now; None when it was never made.
         landed: the landing files of a source's days, pinned where a table has read them before.
         fingerprints: of a table as its files stand now, under the scheme that a record was made by.
+        timelines: what became of a model's versions; a table that reads a model has no batch due before its first champion's.
         settings: what transforms may read.
     """
 
@@ -89,6 +91,7 @@ class Judge:
         landed: Callable[[str, BatchRange], Mapping[date, DayFiles]],
         pinned: Callable[[str, DayFiles, Manifest | None], Manifest],
         fingerprints: Callable[[str, int], Fingerprints],
+        timelines: Callable[[str], ModelTimeline],
         settings: Mapping[str, Any],
     ) -> None:
         self.graph = graph
@@ -97,6 +100,7 @@ class Judge:
         self._landed = landed
         self._pinned = pinned
         self._fingerprints = fingerprints
+        self._timelines = timelines
         self._settings = settings
 
     def judge(
@@ -116,18 +120,30 @@ class Judge:
             if table in spans:
                 track = tracks[table] = _Track(spans[table].first)
                 states[table] = self._table(self.graph.contracts[table], spans[table], tracks, track)
-        due = {table: self.graph.due(table, nights) for table in wanted}
+        due = {table: self.due(table, nights) for table in wanted}
         return {
             table: {day: state for day, state in states[table].items() if day in span}
             for table in self.graph.order
             if table in wanted and (span := due[table]) is not None
         }
 
+    def due(self, table: str, nights: BatchRange) -> BatchRange | None:
+        """The batches that those nights own; of a table that reads a model, from its first champion's first batch on."""
+        owned = self.graph.due(table, nights)
+        models = [i.model for i in self.graph.contracts[table].inputs if i.model]
+        if owned is None or not models:
+            return owned
+        since = [self._timelines(model).since for model in models]
+        firsts = [day for day in since if day is not None]
+        if len(firsts) < len(models):
+            return None
+        return owned.intersection(BatchRange(max(firsts), date.max))
+
     def _spans(self, nights: BatchRange, wanted: set[str]) -> dict[str, BatchRange]:
         """The batches of every table that the answer may depend on: children before their parents."""
         spans: dict[str, BatchRange] = {}
         for table in reversed(self.graph.order):
-            ranges = [due] if table in wanted and (due := self.graph.due(table, nights)) else []
+            ranges = [due] if table in wanted and (due := self.due(table, nights)) else []
             for child in self.graph.children(table):
                 for entry in self.graph.contracts[child].inputs:
                     if entry.table == table and child in spans:
@@ -173,6 +189,8 @@ class Judge:
         left_out: list[tuple[str, date]] = []
         closed = bool(folders) and not any(i.table for i in contract.inputs)
         for entry in contract.inputs:
+            if entry.model:
+                continue
             if entry.source:
                 files = folders[entry.source][day]
                 closed = closed and files.state is DayState.CLOSED
@@ -230,6 +248,9 @@ class Judge:
             read = reads.get(entry.name)
             if read is None:
                 return f"the input {entry.name} is new"
+            if entry.model:
+                # The version is frozen with the batch: a promotion makes nothing stale.
+                continue
             if entry.source:
                 reason = self._landing_changed(entry, read, folders[entry.source][record.batch_date])
             else:

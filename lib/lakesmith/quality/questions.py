@@ -7,7 +7,7 @@ batches), in Great Expectations' own way on Spark. Builds columns only; who runs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import zip_longest
@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from lakesmith.contracts.expectations import Family, family
 from lakesmith.contracts.model import Expectation
-from lakesmith.contracts.types import ColumnType, PrimitiveType
+from lakesmith.contracts.types import ColumnType, PrimitiveType, StructType
 from lakesmith.quality.predicates import RowCheck, bound, compiles, condition_sql, row_check, row_condition
 from lakesmith.quality.results import Outcome, jsonable
 
@@ -94,7 +94,7 @@ def question(
         answer = build(expectation.kwargs, columns, aggregates)
         return None if answer is None else Question(expectation, answer)
     if judge := _STRUCTURE.get(expectation.type):
-        outcome = judge(expectation.kwargs, list(columns))
+        outcome = judge(expectation.kwargs, list(_with_nested(columns)))
         return Question(expectation, lambda _: outcome)
     return None
 
@@ -250,10 +250,20 @@ AGGREGATE_TYPES = frozenset(_AGGREGATES)
 """The types that measure something and compare it with bounds."""
 
 
+def _with_nested(columns: Mapping[str, ColumnType], parent: str = "") -> Iterator[str]:
+    """The names of columns as Great Expectations lists them on Spark: after a struct come its fields."""
+    for name, kind in columns.items():
+        yield parent + name
+        if isinstance(kind, StructType):
+            yield from _with_nested(dict(kind.fields), f"{parent}{name}.")
+
+
 def _column_exists(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
     at = kwargs.get("column_index")
     if at:
-        return Outcome(at < len(columns) and columns[at] == kwargs["column"], measures=False)
+        # As in Python, which Great Expectations asks: -1 is the last column.
+        there = -len(columns) <= at < len(columns)
+        return Outcome(there and columns[int(at)] == kwargs["column"], measures=False)
     return Outcome(kwargs["column"] in columns, measures=False)
 
 
@@ -280,7 +290,7 @@ def _columns_in_order(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
 
 def _columns_as_set(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
     expected, found = set(kwargs.get("column_set") or ()), set(columns)
-    if not expected or expected == found:
+    if expected == found:
         return Outcome(True, observed_value=sorted(found))
     different = {"unexpected": sorted(found - expected), "missing": sorted(expected - found)}
     details = {"details": {"mismatched": {key: names for key, names in different.items() if names}}}

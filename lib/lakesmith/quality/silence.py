@@ -13,14 +13,19 @@ from contextlib import contextmanager
 
 __all__ = ["errors_without_values"]
 
+# One for expressions that were SQL text, one for those that were Column objects.
+_QUERY_CONTEXT_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
+
 
 @contextmanager
 def errors_without_values() -> Iterator[None]:
     """Within it PySpark does not log the text of failed queries; they are raised as ever."""
-    logger = logging.getLogger("SQLQueryContextLogger")
-    before = logger.disabled
-    logger.disabled = True
+    loggers = [logging.getLogger(name) for name in _QUERY_CONTEXT_LOGGERS]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
     try:
         yield
     finally:
-        logger.disabled = before
+        for logger, disabled in zip(loggers, before, strict=True):
+            logger.disabled = disabled

@@ -36,4 +36,5 @@ def test_the_demo_is_made_once_and_its_commands_work(
     ours = [words[1:] for words in commands if words[0] == "lakesmith"]
     assert ours[0] == ["status", "--env", "demo"]
     assert [ask(*words).code for words in ours] == [0] * len(ours)
-    assert Path(commands[-1][0]).name.startswith("python")
+    # Two days are too few for a model, so there are no scores to show.
+    assert ours[-1][:2] == ["sql", "SELECT * FROM gold.daily_sales LIMIT 5"]

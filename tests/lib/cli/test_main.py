@@ -12,7 +12,7 @@ from lakesmith import __version__
 from lakesmith.errors import ExitCode, LeaseHeld
 from workspaces import Workspace
 
-COMMANDS = ["doctor", "demo", "run", "backfill", "status", "quality", "simulate", "config"]
+COMMANDS = ["doctor", "demo", "run", "backfill", "status", "quality", "sql", "simulate", "config", "catalog"]
 
 
 def test_help_names_every_command(ask: Ask) -> None:
@@ -21,7 +21,7 @@ def test_help_names_every_command(ask: Ask) -> None:
     assert [command for command in COMMANDS if f"│ {command}" not in answer.out] == []
 
 
-@pytest.mark.parametrize("command", [[name] for name in COMMANDS] + [["config", "show"]])
+@pytest.mark.parametrize("command", [[name] for name in COMMANDS] + [["config", "show"], ["catalog", "sync"]])
 def test_every_command_has_help(ask: Ask, command: list[str]) -> None:
     answer = ask(*command, "--help")
     assert answer.code == 0

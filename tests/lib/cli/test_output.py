@@ -1,4 +1,4 @@
-"""The log on the terminal."""
+"""The log on the terminal, and tables wider than it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lakesmith.cli.output import log_to_terminal
+from lakesmith.cli.output import answer, log_to_terminal
+from lakesmith.cli.wording import grid
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +39,14 @@ def test_ctrl_c_in_the_midst_of_a_call_is_no_error(capsys: pytest.CaptureFixture
     except KeyboardInterrupt:
         logging.getLogger().exception("KeyboardInterrupt while sending command.")
     assert capsys.readouterr().err == ""
+
+
+def test_no_column_of_a_wide_table_is_left_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    names = [f"column_{n}" if n % 3 else f"c{n}" for n in range(20)]
+    table = grid(*names)
+    table.add_row(*(f"value of {name}" if n % 4 else "1" for n, name in enumerate(names)))
+    answer(table)
+    assert capsys.readouterr().out.splitlines()[0].split() == names

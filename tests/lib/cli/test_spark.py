@@ -12,7 +12,7 @@ from workspaces import Workspace
 def test_a_light_installation_is_told_what_to_install(
     meters: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def absent(*_: object) -> None:
+    def absent(*_: object, **__: object) -> None:
         raise ModuleNotFoundError("No module named 'pyspark'", name="pyspark")
 
     monkeypatch.setattr("lakesmith.lake.session.session", absent)

@@ -95,6 +95,39 @@ def test_effective_lists_every_setting_with_its_origin(write: Write) -> None:
     ]
 
 
+def test_settings_of_models_are_laid_over_each_other_key_by_key(write: Write) -> None:
+    root = write(
+        base="models:\n  churn:\n    seed: 1\n    split: {step: 7d, gap: 30d}\n    metric: {a: 1}\n    limits: x\n",
+        dev="models:\n  churn:\n    split:\n      gap: 14d\n      test:\n    metric: brier\n    limits: {b: 2}\n  lapse:\n",
+    )
+    environ = {
+        "LAKESMITH__MODELS__CHURN__SPLIT__STEP": "1d",
+        "LAKESMITH__MODELS__CHURN__SEARCH__regParam": "[0.1, 1]",
+        "LAKESMITH__MODELS__CHURN__SEED": "",
+    }
+    settings = load_settings(project_root=root, environ=environ)
+    assert settings.models == {
+        "churn": {
+            "seed": 1,
+            "split": {"step": "1d", "gap": "14d"},
+            "metric": "brier",
+            "limits": {"b": 2},
+            "search": {"regParam": [0.1, 1]},
+        }
+    }
+    assert {e.key: (e.value, e.origin) for e in settings.effective() if e.key.startswith("models.")} == {
+        "models.churn.seed": (1, "conf/base.yml:3"),
+        "models.churn.split.step": ("1d", "variable LAKESMITH__MODELS__CHURN__SPLIT__STEP"),
+        "models.churn.split.gap": ("14d", "conf/dev.yml:4"),
+        "models.churn.metric": ("brier", "conf/dev.yml:6"),
+        "models.churn.limits.b": (2, "conf/dev.yml:7"),
+        "models.churn.search.regParam": ([0.1, 1], "variable LAKESMITH__MODELS__CHURN__SEARCH__regParam"),
+    }
+    assert [
+        key for key in settings.origins if key.startswith(("models.churn.metric.", "models.churn.limits"))
+    ] == ["models.churn.limits.b"]
+
+
 @pytest.mark.parametrize(
     ("argument", "environ", "expected", "origin"),
     [
@@ -230,7 +263,7 @@ def test_of_two_variables_the_deeper_one_wins(write: Write) -> None:
 
 ALLOWED = (
     "landing_root, lake_root, jars_dir, spark, lease, publish, staging, quality, mlflow, "
-    "storage_options, parameters"
+    "storage_options, parameters, models"
 )
 
 
@@ -319,6 +352,8 @@ ALLOWED = (
             "conf/dev.yml:1: parameters.a: expected text, a number, true, false or null, "
             "found keys and values",
         ),
+        ("models: {churn: 3}", "conf/dev.yml:1: models.churn: expected keys and values, found the number 3"),
+        ("models: [churn]", "conf/dev.yml:1: models: expected keys and values, found a list"),
         (
             "a: 1\na: 2",
             f"conf/dev.yml:2: a: the key 'a' stands twice; the first is in line 1|conf/dev.yml:1: a: "

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from lakesmith.contracts.model import Severity, Suite
-from lakesmith.contracts.regexes import dialect_problem
 from lakesmith.contracts.suites import parse_suite
 from lakesmith.contracts.types import parse_type
 
@@ -358,52 +357,3 @@ def test_a_file_that_is_no_suite_says_so(text: str, message: str) -> None:
     _, problems = parse_suite(text, "suite.json", COLUMNS, [])
 
     assert [str(problem) for problem in problems] == [message]
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        r"^[A-Z]{2}\d+(\.0)?$",
-        r"[^\]\[]",
-        "a|b",
-        r"\\",
-        r"(?i)abc",
-        r"(?:a)(?=b)(?!c)(?<=d)",
-        r"\u00e9\x41",
-        r"a{0,3}-{2}",
-        "",
-    ],
-)
-def test_patterns_of_both_dialects_are_taken(pattern: str) -> None:
-    assert dialect_problem(pattern) is None
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        "(?P<year>a)",
-        "(?P<a>b)(?P=a)",
-        r"a\Z",
-        r"\p{L}",
-        r"[[:alpha:]]",
-        "[a[b]",
-        "[a&&b]",
-        "[]a]",
-        "[^]a]",
-        "a{,3}",
-        "{a",
-        "a{b",
-        r"\0",
-        "(a)(?(1)b|c)",
-        "(?x)a b",
-        "(?a)b",
-        "(?#why)a",
-        r"[\b]",
-        r"\v",
-        r"\Qa\E",
-        "a(",
-        "*",
-    ],
-)
-def test_patterns_that_java_and_python_read_differently_are_refused(pattern: str) -> None:
-    assert dialect_problem(pattern) is not None

@@ -448,6 +448,24 @@ def test_nights_and_quality_are_written_down(meters: Workspace) -> None:
     assert not any("Secret" in q["result"] for q in quality)
 
 
+def test_the_first_night_is_recorded_though_a_lagged_table_has_no_batch_yet(meters: Workspace) -> None:
+    meters.land(1, *[(f"m{n}", n, "High St") for n in range(1, 8)], ("m8", "x", "Low St"))
+
+    meters.run(1)
+
+    night = NightRecord.from_row(Ops(meters.context().lake).read(NightRecord).to_pylist()[-1])
+    assert (night.last, night.complete, night.troubles) == (day(1), True, {})
+    quarantine = "quarantine.silver_readings"
+    assert night.versions == {**meters.versions(), quarantine: meters.table(quarantine).version()}
+    assert "gold.next_day" not in night.versions
+
+
+def test_a_run_of_some_tables_is_no_night(meters: Workspace) -> None:
+    meters.run(1, tables=["bronze.readings"])
+
+    assert Ops(meters.context().lake).read(NightRecord).num_rows == 0
+
+
 def test_a_range_run_has_one_commit_and_counted_jobs(built: Workspace) -> None:
     assert {t: v for t, v in built.versions().items() if t != "gold.running"} == {
         t: 1 for t in ALL if t != "gold.running"

@@ -12,6 +12,7 @@ from lakesmith.ledger.history import TableHistory
 from lakesmith.ledger.live import LiveBatch, LiveTable
 from lakesmith.ledger.manifest import DayFiles, DayState, LandingCandidate, LandingFile, Manifest
 from lakesmith.ledger.plan import make_plan
+from lakesmith.ledger.model_events import ModelTimeline
 from lakesmith.ledger.records import BatchOutcome, BatchRecord, Fingerprints, InputRead
 from lakesmith.ledger.state import BatchState, Judge
 from lakesmith.ledger.window_digest import WindowDigests
@@ -92,6 +93,7 @@ class Book:
             landed=self._landed,
             pinned=lambda source, files, known: self._manifest(files.batch_date),
             fingerprints=lambda table, scheme: self.code[table],
+            timelines=ModelTimeline,
             settings={"tariff": 2},
         ).judge(self.nights)
 

@@ -1,0 +1,309 @@
+"""Making a model again from its run id, by the code that made it, and comparing two versions on the same rows.
+
+Owns what "the same" means: every test metric to six decimals, and every score of the test rows to six decimals, which is
+what a score table keeps.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lakesmith.contracts.declaration import METRICS, ModelDeclaration
+from lakesmith.contracts.model import BATCH_DATE
+from lakesmith.engine.context import Context
+from lakesmith.engine.serving import loaded_version
+from lakesmith.engine.training import PinnedRows, ordered_rows, rows_of
+from lakesmith.errors import DataRejected, LakesmithError, UsageError
+from lakesmith.ledger.model_events import ModelEvent
+from lakesmith.ml import pipelines
+from lakesmith.ml.archived_code import ArchivedCodeUnusable, run_archived
+from lakesmith.ml.code_version import CodeVersion, code_version, differences
+from lakesmith.ml.evaluation import difference
+from lakesmith.ml.evaluation_values import Evaluation, Interval
+from lakesmith.ml.fitting import evaluate, fit
+from lakesmith.ml.frames import SCORE, collect_predictions, is_classification
+from lakesmith.ml.serving import folder_digest, load_model
+from lakesmith.ml.split import AsOfDates, Fold
+from lakesmith.ml.store import MODEL_FOLDER, ModelStore
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+__all__ = ["Comparison", "NotReproduced", "Reproduction", "compare", "refit", "reproduce"]
+
+log = logging.getLogger(__name__)
+
+_DECIMALS = 6
+_RECIPE, _CODE = "training.json", "code"
+_METRICS_FILE, _SCORES_FILE = "metrics.json", "scores.parquet"
+
+
+class NotReproduced(DataRejected):
+    """A refit gave other metrics or scores than the run that it follows."""
+
+    def __init__(self, run_id: str, found: str) -> None:
+        self.run_id = run_id
+        super().__init__(f"run {run_id} is not reproduced: {found}.")
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of making a model again.
+
+    Args:
+        recorded: the test metrics of the run.
+        again: those of the refit.
+        scores: test rows compared.
+        scores_differ: of them those whose scores differ at six decimals.
+        environment: what differs between then and now, in words.
+    """
+
+    model: str
+    run_id: str
+    recorded: Mapping[str, float]
+    again: Mapping[str, float]
+    scores: int
+    scores_differ: int
+    environment: tuple[str, ...]
+
+    @property
+    def differing(self) -> tuple[str, ...]:
+        """The metrics that are not the same to six decimals."""
+        return tuple(
+            name
+            for name, value in self.recorded.items()
+            if round(value, _DECIMALS) != round(self.again.get(name, float("nan")), _DECIMALS)
+        )
+
+    @property
+    def same(self) -> bool:
+        """True when nothing differs."""
+        return not self.differing and not self.scores_differ
+
+
+def refit(context: Context, recipe_file: Path, out: Path) -> None:
+    """Follows a run's recipe with the code at work, and leaves metrics and scores in a folder.
+
+    Args:
+        recipe_file: `training.json` of the run.
+        out: gets metrics.json and scores.parquet.
+    """
+    recipe = json.loads(recipe_file.read_text(encoding="utf-8"))
+    declaration = _as_then(context.project.model(recipe["model"]), recipe)
+    contract = context.project.graph.contract(declaration.features_table)
+    pinned = _pinned(recipe)
+    out.mkdir(parents=True, exist_ok=True)
+    with ordered_rows(context, declaration, pinned) as (_, train_rows, test_rows, counts):
+        fitted = fit(
+            declaration,
+            contract,
+            train_rows,
+            pinned.dates,
+            sum(counts[day] for day in pinned.dates.train),
+            lambda *_: None,
+        )
+        scored = pipelines.with_score(fitted.model, test_rows).persist()
+        tested = sum(counts[day] for day in pinned.dates.test)
+        found = evaluate(
+            declaration, collect_predictions(declaration, scored, tested), fitted.threshold, replicates=0
+        )
+        scored.select(declaration.entity, BATCH_DATE, SCORE).coalesce(1).write.mode("overwrite").parquet(
+            (out / _SCORES_FILE).as_uri()
+        )
+        scored.unpersist()
+    metrics = {name: interval.value for name, interval in found.metrics.items()}
+    (out / _METRICS_FILE).write_text(json.dumps(metrics), encoding="utf-8")
+
+
+def reproduce(context: Context, run_id: str, tell: Callable[[str], None]) -> Reproduction:
+    """Makes the model of a run again, in a process of its own with the code that the run kept.
+
+    Args:
+        tell: gets the log of that process, line by line.
+
+    Raises:
+        UsageError: there is no such run, or it is no training.
+        ArchivedCodeUnusable: the code that it kept does not run here.
+    """
+    from mlflow.exceptions import MlflowException
+
+    store = ModelStore(context.settings)
+    try:
+        run = store.client.get_run(run_id)
+    except MlflowException as error:
+        raise UsageError(
+            f"there is no run {run_id!r} in {store.shown_uri}. Runs: lakesmith models list"
+        ) from error
+    model = run.data.tags.get("lakesmith.model")
+    if model is None:
+        raise UsageError(f"run {run_id!r} is no training of Lakesmith: it has no tag lakesmith.model.")
+    with (
+        tempfile.TemporaryDirectory(prefix="lakesmith-reproduce-") as folder,
+        store.artifacts(model, run_id, _RECIPE) as recipe_file,
+        store.artifacts(model, run_id, _CODE) as code,
+        store.artifacts(model, run_id, MODEL_FOLDER) as model_folder,
+    ):
+        recipe = json.loads(recipe_file.read_text(encoding="utf-8"))
+        now = code_version(context.project.root)
+        then = CodeVersion.from_json(recipe["code"])
+        out = Path(folder) / "out"
+        ended = run_archived(
+            _archive(code, "*.whl"),
+            _archive(code, "*.zip"),
+            ["models", "refit", str(recipe_file), "--out", str(out), "--env", context.settings.environment],
+            _environment(context),
+            Path(folder),
+            tell=tell,
+        )
+        if ended.code:
+            raise NotReproduced(
+                run_id, f"the code that trained it ended with exit code {ended.code} (see its log above)"
+            )
+        again = json.loads((out / _METRICS_FILE).read_text(encoding="utf-8"))
+        declaration = _as_then(context.project.model(model), recipe)
+        pinned = _pinned(recipe)
+        # The session must be there before Spark's loader is.
+        spark = context.spark
+        loaded = load_model(model, 0, folder_digest(model_folder), model_folder)
+        rows = rows_of(context, declaration, pinned.versions, pinned.dates.test)
+        scores, differ = _compared(
+            loaded.score(rows), spark.read.parquet((out / _SCORES_FILE).as_uri()), declaration
+        )
+    return Reproduction(
+        model, run_id, recipe["metrics"], again, scores, differ, tuple(differences(then, now))
+    )
+
+
+def _archive(code: Path, pattern: str) -> Path:
+    found = next(code.glob(pattern), None)
+    if found is None:
+        raise ArchivedCodeUnusable(code / pattern, "the run holds no such file")
+    return found
+
+
+def _compared(recorded: DataFrame, again: DataFrame, declaration: ModelDeclaration) -> tuple[int, int]:
+    """Rows of both, and those that are not in both with the same score."""
+    from pyspark.sql import functions as F
+
+    key = [declaration.entity, BATCH_DATE]
+    one = recorded.select(*key, F.round(SCORE, _DECIMALS).alias("recorded"))
+    other = again.select(*key, F.round(SCORE, _DECIMALS).alias("again"))
+    both = one.join(other, key, "full")
+    same = F.coalesce(F.col("recorded") == F.col("again"), F.lit(False))
+    row = both.agg(F.count(F.lit(1)).alias("rows"), F.count(F.when(~same, 1)).alias("differ")).collect()[0]
+    return int(row["rows"]), int(row["differ"])
+
+
+def _environment(context: Context) -> dict[str, str]:
+    """Variables with which archived code finds this environment's data, and its jars."""
+    settings = context.settings
+    told = {
+        "LAKESMITH__LAKE_ROOT": settings.lake_root,
+        "LAKESMITH__JARS_DIR": str(settings.jars_dir),
+        "LAKESMITH__SPARK__DRIVER_MEMORY": settings.spark.driver_memory,
+    }
+    if settings.landing is not None:
+        told["LAKESMITH__LANDING_ROOT"] = settings.landing
+    if settings.mlflow.tracking_uri is not None:
+        told["LAKESMITH__MLFLOW__TRACKING_URI"] = settings.mlflow.tracking_uri
+    # Under spark-submit this process' JVM is not the child's.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYSPARK_GATEWAY")}
+    return {**kept, **told}
+
+
+def _as_then(declaration: ModelDeclaration, recipe: Mapping[str, Any]) -> ModelDeclaration:
+    """The declaration with the winner as the only candidate."""
+    chosen = next((c for c in declaration.candidates if c.name == recipe["candidate"]), None)
+    if chosen is None:
+        raise LakesmithError(
+            f"{declaration.name}: {declaration.file} has no candidate {recipe['candidate']!r}, which won then."
+        )
+    search = {name: (value,) for name, value in recipe["parameters"].items()}
+    return replace(
+        declaration, candidates=(replace(chosen, search=search),), trials=1, seed=int(recipe["seed"])
+    )
+
+
+def _pinned(recipe: Mapping[str, Any]) -> PinnedRows:
+    def days(texts: list[str]) -> tuple[date, ...]:
+        return tuple(date.fromisoformat(text) for text in texts)
+
+    dates = AsOfDates(
+        date.fromisoformat(recipe["night"]),
+        days(recipe["train"]),
+        tuple(Fold(days(fold["train"]), days(fold["validate"])) for fold in recipe["folds"]),
+        days(recipe["test"]),
+    )
+    tables = recipe["tables"]
+    return PinnedRows(dates, {name: table["version"] for name, table in tables.items()}, {}, ())
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two versions on the test rows of the newer one's training.
+
+    Args:
+        dates: these rows' as-of dates.
+        differences: metric -> first minus second, rows paired.
+    """
+
+    model: str
+    versions: tuple[int, int]
+    dates: tuple[date, ...]
+    evaluations: tuple[Evaluation, Evaluation]
+    differences: Mapping[str, Interval]
+
+
+def compare(
+    context: Context, declaration: ModelDeclaration, first: ModelEvent, second: ModelEvent
+) -> Comparison:
+    """Measures two versions on the same rows: those that the later training was tested on.
+
+    Raises:
+        ModelUnusable, FeatureMissing: a version cannot score them.
+    """
+    store = ModelStore(context.settings)
+    later = max(first, second, key=lambda event: (event.as_of, event.version))
+    with store.artifacts(later.model, later.run_id, _RECIPE) as recipe_file:
+        pinned = _pinned(json.loads(recipe_file.read_text(encoding="utf-8")))
+    rows = rows_of(context, declaration, pinned.versions, pinned.dates.test).persist()
+    count = rows.count()
+    loaded = [loaded_version(context, event) for event in (first, second)]
+    found = [collect_predictions(declaration, each.score(rows), count) for each in loaded]
+    rows.unpersist()
+    thresholds = [0.5 if t is None else t for t in (each.facts.threshold for each in loaded)]
+    evaluations = [
+        evaluate(declaration, predictions, threshold)
+        for predictions, threshold in zip(found, thresholds, strict=True)
+    ]
+    classifies = is_classification(declaration)
+    labels = found[0].labels.astype(bool) if classifies else found[0].labels
+    gaps = {
+        metric: difference(
+            found[0].scores,
+            found[1].scores,
+            labels,
+            found[0].entities,
+            metric,
+            replicates=declaration.bootstrap,
+            seed=declaration.seed,
+            thresholds=(thresholds[0], thresholds[1]),
+            costs=declaration.costs,
+        )
+        for metric in METRICS[declaration.problem]
+    }
+    return Comparison(
+        declaration.name,
+        (first.version, second.version),
+        pinned.dates.test,
+        (evaluations[0], evaluations[1]),
+        gaps,
+    )

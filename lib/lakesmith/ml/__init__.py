@@ -1,0 +1,1 @@
+"""Models: training frames, candidates, evaluation, registry and scoring."""

@@ -1,0 +1,252 @@
+"""The versions of a model and which of them is in use.
+
+Owns every change of that: registering, promoting, rejecting, rolling back. Each is an event in `ops.model_events` first, which is
+what scoring follows, and then an alias or tag in MLflow, for those who look there. A change that a crash cut in half is put
+right by `mend`.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from lakesmith.errors import DataRejected, UsageError
+from lakesmith.ledger.history import Ledger
+from lakesmith.ledger.model_events import ModelEvent, ModelEventKind, ModelTimeline
+from lakesmith.ledger.ops import now
+from lakesmith.ml.gates import Verdict
+from lakesmith.ml.store import CHALLENGER, CHAMPION, PREVIOUS, ModelStore
+from lakesmith.ml.tracking import LoggedRun
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = ["GateFailed", "ModelRegistry", "NoSuchVersion"]
+
+
+class GateFailed(DataRejected):
+    """A version did not pass a gate; the champion stays."""
+
+    def __init__(self, model: str, version: int, texts: Sequence[str]) -> None:
+        self.model = model
+        self.version = version
+        self.texts = tuple(texts)
+        super().__init__(
+            f"{model} version {version} is not promoted: {'; '.join(texts)}. To promote it all the same, say why: "
+            f'lakesmith models promote {model} {version} --force --reason "..."'
+        )
+
+
+class NoSuchVersion(UsageError):
+    """The model has no version of that number, or none that the command can use."""
+
+    def __init__(self, model: str, what: str) -> None:
+        self.model = model
+        super().__init__(f"{model} {what}. See what there is: lakesmith models list {model}")
+
+
+class ModelRegistry:
+    """The registry of one environment.
+
+    Args:
+        store: MLflow.
+        ledger: of the lake, for the events.
+    """
+
+    def __init__(self, store: ModelStore, ledger: Ledger) -> None:
+        self._store = store
+        self._ledger = ledger
+
+    def timeline(self, model: str) -> ModelTimeline:
+        """What became of every version until now."""
+        return self._ledger.timeline(model)
+
+    def register(
+        self, model: str, run: LoggedRun, as_of: date, verdicts: Sequence[Verdict], reason: str
+    ) -> ModelEvent:
+        """Makes a run's model a version; one that passed every gate is the challenger.
+
+        Args:
+            as_of: the last night that the training knew.
+            reason: why it was trained.
+        """
+        client = self._store.client
+        passed = all(verdict.passed for verdict in verdicts)
+        kind = ModelEventKind.REGISTERED if passed else ModelEventKind.VALIDATION_FAILED
+        with self._store.translating():
+            _ensure_model(client, model)
+            made = client.create_model_version(
+                model, run.source, run_id=run.run_id, tags={"status": str(kind), "sha256": run.digest}
+            )
+        event = ModelEvent(
+            model=model,
+            version=int(made.version),
+            event=kind,
+            recorded_at=now(),
+            effective_from=None,
+            before=None,
+            run_id=run.run_id,
+            digest=run.digest,
+            as_of=as_of,
+            who=_who(),
+            reason=reason,
+            gates=tuple(verdict.to_dict() for verdict in verdicts),
+        )
+        self._ledger.ops.append([event])
+        self.mend(model)
+        return event
+
+    def promote(
+        self, model: str, version: int, first: date | None, *, force: bool = False, reason: str = ""
+    ) -> ModelEvent:
+        """Makes a version the champion.
+
+        Args:
+            first: the first batch that it scores; None for the night that its training knew last.
+            force: although a gate said no.
+            reason: needed with `force`.
+
+        Raises:
+            NoSuchVersion: there is no such version, it was rejected, or it is the champion already.
+            GateFailed: a gate said no.
+            UsageError: `force` without a reason.
+        """
+        timeline = self.timeline(model)
+        registered = timeline.registered(version)
+        if registered is None:
+            raise NoSuchVersion(model, f"has no version {version}")
+        last = timeline.last(version)
+        if last is not None and last.event is ModelEventKind.REJECTED:
+            raise NoSuchVersion(model, f"version {version} was rejected: {last.reason}")
+        champion = timeline.champion
+        if champion is not None and champion.version == version:
+            raise NoSuchVersion(model, f"version {version} is the champion already")
+        if not registered.gates_passed and not force:
+            raise GateFailed(model, version, [g["text"] for g in registered.gates if not g["passed"]])
+        if force and not reason.strip():
+            raise UsageError('--force needs the reason for the record: --reason "..."')
+        forced = force and not registered.gates_passed
+        return self._crown(timeline, registered, ModelEventKind.PROMOTED, first, reason, forced=forced)
+
+    def rollback(self, model: str, first: date, reason: str) -> ModelEvent:
+        """Makes the champion before this one the champion again.
+
+        Args:
+            first: the first batch that it scores again.
+
+        Raises:
+            NoSuchVersion: there was none before.
+        """
+        timeline = self.timeline(model)
+        previous = timeline.previous
+        if previous is None:
+            raise NoSuchVersion(model, "has no champion before the one in use")
+        return self._crown(timeline, previous, ModelEventKind.ROLLED_BACK, first, reason)
+
+    def reject(self, model: str, version: int, reason: str) -> ModelEvent:
+        """Says that a version must never be the champion.
+
+        Raises:
+            NoSuchVersion: there is no such version, or it is in use.
+        """
+        timeline = self.timeline(model)
+        registered = timeline.registered(version)
+        if registered is None:
+            raise NoSuchVersion(model, f"has no version {version}")
+        if timeline.champion is not None and timeline.champion.version == version:
+            raise NoSuchVersion(model, f"version {version} is the champion; roll back before rejecting it")
+        event = self._next(timeline, registered, ModelEventKind.REJECTED, None, reason)
+        self._ledger.ops.append([event])
+        self.mend(model)
+        return event
+
+    def mend(self, model: str) -> None:
+        """Brings MLflow's aliases and tags in line with the events."""
+        timeline = self.timeline(model)
+        wanted = _aliases(timeline)
+        client = self._store.client
+        with self._store.translating():
+            found = {
+                alias: int(version) for alias, version in client.get_registered_model(model).aliases.items()
+            }
+            for alias in (CHAMPION, CHALLENGER, PREVIOUS):
+                if alias in wanted and found.get(alias) != wanted[alias]:
+                    client.set_registered_model_alias(model, alias, str(wanted[alias]))
+                elif alias not in wanted and alias in found:
+                    client.delete_registered_model_alias(model, alias)
+            for version in timeline.versions:
+                last = timeline.last(version)
+                if last is not None:
+                    client.set_model_version_tag(model, str(version), "status", str(last.event))
+
+    def _crown(
+        self,
+        timeline: ModelTimeline,
+        registered: ModelEvent,
+        kind: ModelEventKind,
+        first: date | None,
+        reason: str,
+        *,
+        forced: bool = False,
+    ) -> ModelEvent:
+        event = self._next(timeline, registered, kind, first or registered.as_of, reason, forced=forced)
+        self._ledger.ops.append([event])
+        self.mend(timeline.model)
+        return event
+
+    def _next(
+        self,
+        timeline: ModelTimeline,
+        registered: ModelEvent,
+        kind: ModelEventKind,
+        first: date | None,
+        reason: str,
+        *,
+        forced: bool = False,
+    ) -> ModelEvent:
+        champion = timeline.champion
+        return replace(
+            registered,
+            event=kind,
+            recorded_at=max(now(), timeline.events[-1].recorded_at + timedelta(microseconds=1)),
+            effective_from=first,
+            before=champion.version if champion is not None and kind.crowns else None,
+            who=_who(),
+            reason=reason,
+            forced=forced,
+        )
+
+
+def _aliases(timeline: ModelTimeline) -> dict[str, int]:
+    """What each alias should name: the challenger is the newest version that passed and is not decided upon."""
+    wanted: dict[str, int] = {}
+    if timeline.champion is not None:
+        wanted[CHAMPION] = timeline.champion.version
+    if timeline.previous is not None:
+        wanted[PREVIOUS] = timeline.previous.version
+    newest = max(timeline.versions, default=None)
+    last = timeline.last(newest) if newest is not None else None
+    if newest is not None and last is not None and last.event is ModelEventKind.REGISTERED:
+        wanted[CHALLENGER] = newest
+    return wanted
+
+
+def _ensure_model(client: MlflowClient, model: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(model)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that has no name.
+        return "unknown"

@@ -1,0 +1,52 @@
+"""What a notebook needs of Lakesmith: a question in SQL, answered without a JVM.
+
+Importing it costs nothing: DuckDB and the ledger come when something is asked.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lakesmith.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from lakesmith.query.result import Result
+
+__all__ = ["sql"]
+
+
+def sql(
+    query: str, env: str | None = None, as_of: str | date | None = None, project: str | Path | None = None
+) -> Result:
+    """The answer to one statement over the tables by their names, `layer.name`.
+
+        lakesmith.sql("SELECT country, sum(revenue) FROM gold.daily_sales GROUP BY country").df()
+
+    Args:
+        query: SQL as DuckDB has it; it may only read.
+        env: the environment conf/ENV.yml; None takes LAKESMITH_ENV, else dev.
+        as_of: a night, `latest` for the newest versions, or None for the last complete night.
+        project: the folder that holds conf/; None looks upwards from the working folder.
+
+    Raises:
+        UsageError: the statement is wrong, does more than read, or names what there is not.
+        InputMissing: a table that it names was never published.
+        ConfigurationError: DuckDB is not installed, or settings or contracts hold mistakes.
+    """
+    from lakesmith.engine.submit import open_context
+
+    try:
+        from lakesmith.query.reader import Question
+        from lakesmith.query.result import Result
+        from lakesmith.query.tables import Tables
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{error.name} is not installed. Install it: pip install 'lakesmith[sql]'"
+        ) from error
+    context = open_context(env, Path(project) if project is not None else None)
+    night = as_of.isoformat() if isinstance(as_of, date) else as_of
+    tables = Tables.as_of(context.project.graph, context.lake, context.ledger.ops, night)
+    question = Question(tables, query)
+    return Result(question.table(), tables.as_of_text)

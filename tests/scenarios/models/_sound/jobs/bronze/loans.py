@@ -1,0 +1,1 @@
+"""bronze.loans: stands in for a job."""

@@ -1,0 +1,1 @@
+"""gold.reader_features: stands in for a job."""

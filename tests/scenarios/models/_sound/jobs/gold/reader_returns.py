@@ -1,0 +1,1 @@
+"""gold.reader_returns: stands in for a job."""

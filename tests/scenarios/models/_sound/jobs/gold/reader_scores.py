@@ -1,0 +1,1 @@
+"""gold.reader_scores: stands in for a job."""

@@ -1,0 +1,1 @@
+"""silver.loans: stands in for a job."""
