@@ -26,8 +26,9 @@ from deltalake import DeltaTable
 
 from drills.faults import Fault, Kind, draw
 from drills.publications import PYTHONPATH, Report
+from lakesmith.contracts.load import load_project
 from lakesmith.errors import LakesmithError
-from lakesmith.faults import FaultPoint, armed
+from lakesmith.faults import FaultPoint, Step, armed
 from workspaces import METERS, Workspace, day
 
 __all__ = ["Child", "Operation", "drill", "strike"]
@@ -122,6 +123,12 @@ def drill(folder: Path, seed: int, count: int, report: Report, kinds: Sequence[K
 # --- the fault ------------------------------------------------------------------------------------------------
 
 
+def _is_past_spark(operation: Operation, point: FaultPoint) -> bool:
+    """True where a night may have nothing left to do for Spark: its last table is staged and audited."""
+    last = operation.tables[-1] if operation.tables else load_project(METERS).graph.order[-1]
+    return point.table == last and point.step in (Step.PUBLISH, Step.PUT, Step.RECORD)
+
+
 def strike(lake: Workspace, operation: Operation, fault: Fault, undisturbed: int) -> list[str]:
     """Runs the nights into the fault; returns what should have gone otherwise.
 
@@ -139,7 +146,8 @@ def strike(lake: Workspace, operation: Operation, fault: Fault, undisturbed: int
     expected = {Kind.SIGKILL: -9, Kind.SIGTERM: 143, Kind.SIGINT: 130, Kind.JVM_LOST: 1}.get(
         fault.kind, undisturbed
     )
-    possible = {expected, undisturbed} if fault.delay else {expected}
+    may_be_too_late = fault.delay or (fault.kind is Kind.JVM_LOST and _is_past_spark(operation, fault.at))
+    possible = {expected, undisturbed} if may_be_too_late else {expected}
     found = []
     if ended not in possible:
         found.append(f"exit code {ended} instead of {possible}: {said[-600:]}")
