@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from lakesmith.contracts.days import BatchRange
-from lakesmith.errors import ExitCode, Stopped, exit_code_of, is_retryable
+from lakesmith.errors import ExitCode, InputMissing, Stopped, exit_code_of, is_retryable
 from lakesmith.ledger.records import BatchOutcome, RunRecord
 from lakesmith.ledger.state import BatchState
 
@@ -88,8 +88,13 @@ class NightResult:
         hard = [code for code in errors if code not in (ExitCode.BUSY, ExitCode.MISSING, ExitCode.REJECTED)]
         if hard:
             return hard[0]
-        rejected = ExitCode.REJECTED in errors or self._any(BatchOutcome.REJECTED, BatchOutcome.FAILED)
-        if rejected:
+        # What an input kept from being computed is written down as failed, too; nobody rejected it.
+        failed = [
+            result
+            for result in self.tables.values()
+            if result.with_outcome(BatchOutcome.FAILED) and not isinstance(result.error, InputMissing)
+        ]
+        if ExitCode.REJECTED in errors or failed or self._any(BatchOutcome.REJECTED):
             others = len(self.nights) > 1 and self._any(
                 BatchOutcome.PUBLISHED, BatchOutcome.CONFIRMED, BatchOutcome.EMPTY
             )

@@ -18,10 +18,10 @@ from lakesmith.faults import Step, step
 from lakesmith.lake.publishing import lift, publish
 from lakesmith.lake.staging import RowOutcome, Staged, StagedFile
 from lakesmith.lake.tables import quarantine_contract
-from lakesmith.ledger.live import files_digest
+from lakesmith.ledger.live import NO_FILES, files_digest
 from lakesmith.ledger.provenance import Provenance
 from lakesmith.ledger.records import EMPTY_DIGEST, BatchOutcome, BatchRecord
-from lakesmith.ledger.state import BatchState, State
+from lakesmith.ledger.state import BatchState
 
 __all__ = ["Publication"]
 
@@ -66,11 +66,12 @@ class Publication:
     def _publish_quarantine(self) -> None:
         """Rejected rows become visible first, with the reasons, also when their batch is rejected."""
         target = quarantine_contract(self.contract)
-        history = self.context.ledger.history(target.table)
         changed: dict[date, BatchRecord] = {}
         for day, found in self.audits.items():
-            standing = history.standing(day)
-            if found.quarantine_digest != (standing.digest if standing is not None else EMPTY_DIGEST):
+            standing, touched = self._standing(target, day)
+            if touched or found.quarantine_digest != (
+                standing.digest if standing is not None else EMPTY_DIGEST
+            ):
                 changed[day] = replace(
                     self.records[day],
                     table=target.table,
@@ -98,10 +99,10 @@ class Publication:
         others: list[BatchRecord] = []
         for state in self.states:
             day, record = state.batch_date, self.records[state.batch_date]
-            standing = history.standing(day)
+            standing, touched = self._standing(self.contract, day)
             if not self.audits[day].passed:
                 others.append(replace(record, version=newest))
-            elif state.state is State.FOREIGN or standing is None or standing.digest != record.digest:
+            elif touched or standing is None or standing.digest != record.digest:
                 if record.rows or (live is not None and day in live.batches):
                     to_publish[day] = record
                 else:
@@ -120,6 +121,14 @@ class Publication:
                 provenance = self._commit(self.contract, files, to_publish)
                 version, published = provenance.batches[0].version, provenance.batches
         return self._record([*published, *others], self.contract), version
+
+    def _standing(self, target: Contract, day: date) -> tuple[BatchRecord | None, bool]:
+        """What a table should hold for a batch, and whether somebody else has changed its files since."""
+        # The live files first: reading them records what a crash left unrecorded.
+        live = self.context.ledger.live(target.table)
+        standing = self.context.ledger.history(target.table).standing(day)
+        found = live.files_of(day) if live is not None else NO_FILES
+        return standing, found != (standing.files if standing is not None else NO_FILES)
 
     def _record(self, records: Sequence[BatchRecord], target: Contract) -> list[BatchRecord]:
         with step(Step.RECORD, target.table):

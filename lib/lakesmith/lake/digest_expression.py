@@ -48,8 +48,8 @@ def _ordered(column: Column, kind: ColumnType) -> Column:
     """A nested value whose JSON is the same exactly when the values are equal.
 
     Maps become lists of entries sorted by key. Timestamps become microseconds, since JSON would cut them to
-    milliseconds; bytes become hexadecimal digits. Floating-point numbers become the hash of their bits, which is another for each:
-    their digits are Java's choice, and Java 19 chose anew.
+    milliseconds; bytes become hexadecimal digits. Floating-point numbers become the hash of their bits, since
+    their digits are Java's choice, and Java 19 chose anew; no two numbers share a hash.
     """
     match kind:
         case ArrayType(element):

@@ -43,7 +43,7 @@ def choose_night(ops: Ops, as_of: str | None) -> NightRecord | None:
         return complete[0] if complete else None
     found = next((r for r in [*complete, *records] if r.last == night), None)
     if found is None:
-        raise UsageError(f"no record ends with the night {night}: {_instead(records)}")
+        raise UsageError(f"no record ends with the night {night}. {_instead(records)}")
     return found
 
 
@@ -60,8 +60,8 @@ def _records(ops: Ops) -> list[NightRecord]:
 
 def _instead(records: list[NightRecord]) -> str:
     if not records:
-        return "none was made yet, since no run went over the whole graph. Read the newest versions: --as-of latest"
+        return "None was made yet: that takes a run of all tables. Read the newest versions: --as-of latest"
     nights = sorted({record.last for record in records}, reverse=True)
     listed = ", ".join(str(night) for night in nights[:_SHOWN])
     more = f" and {len(nights) - _SHOWN} earlier" if len(nights) > _SHOWN else ""
-    return f"there are {listed}{more}. Choose one, or the newest versions: --as-of latest"
+    return f"On record: {listed}{more}. Choose one, or the newest versions: --as-of latest"

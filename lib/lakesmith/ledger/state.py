@@ -206,7 +206,8 @@ class Judge:
                 if reads is not None:
                     blockers += [(entry.target, d, track.state(d)) for d in track.blocking(reads, day)]
                     left_out += [(entry.target, d) for d in track.left_out(reads, day)]
-        if closed and (standing is None or standing.rows == 0):
+        found_files = _files(live, day)
+        if closed and (standing is None or standing.rows == 0) and found_files == NO_FILES:
             return state(State.CLOSED)
         if blockers:
             named = [(table, d) for table, d, _ in blockers]
@@ -220,20 +221,26 @@ class Judge:
         last = history.last(day)
         if last is not None and not last.outcome.stands:
             return state(State.FAILED, last.reason, left_out=out, runnable=True, for_failure=True)
-        found_files = live.files_of(day) if live is not None else NO_FILES
-        if standing is None:
-            if found_files != NO_FILES:
-                return state(
-                    State.FOREIGN, "its files were written by somebody else", left_out=out, runnable=True
-                )
+        if standing is None and found_files == NO_FILES:
             return state(State.MISSING, "never published", left_out=out, runnable=True)
-        if found_files != standing.files:
-            reason = f"its live files are not those that run {standing.run_id} published"
+        reason = self._foreign(contract, day, standing, found_files)
+        if reason or standing is None:
             return state(State.FOREIGN, reason, left_out=out, runnable=True)
         reason = self._stale(contract, standing, folders, tracks)
         if reason:
             return state(State.STALE, reason, left_out=out, runnable=True)
         return state(State.FRESH, left_out=out)
+
+    def _foreign(self, contract: Contract, day: date, standing: BatchRecord | None, found_files: str) -> str:
+        """Why a batch's rows, or those in quarantine, are somebody else's; empty when they are not."""
+        reason = _not_ours("its live files", standing, found_files)
+        if reason or not contract.suite.row_rules:
+            return reason
+        quarantine = contract.quarantine_table
+        found_files = _files(self._live(quarantine), day)
+        return _not_ours(
+            f"the live files of {quarantine}", self._histories(quarantine).standing(day), found_files
+        )
 
     def _stale(
         self,
@@ -294,8 +301,12 @@ class Judge:
                     )
                     return f"{entry.target} {d} was republished at {now.recorded_at:%Y-%m-%d %H:%M:%S} UTC with {was}"
             return f"{entry.target}: the batches in its window are not those that were read"
-        stale = track.stale(window) if window is not None else []
-        return f"{entry.target} {_listed([str(d) for d in stale])} is itself stale" if stale else ""
+        days = track.stale(window) if window is not None else []
+        if not days:
+            return ""
+        foreign = all((found := track.state(d)) is not None and found.state is State.FOREIGN for d in days)
+        word = State.FOREIGN if foreign else State.STALE
+        return f"{entry.target} {_listed([str(d) for d in days])} is itself {word}"
 
 
 def _as_read(history: TableHistory, day: date, read: InputRead) -> BatchRecord | None:
@@ -310,6 +321,20 @@ def _as_read(history: TableHistory, day: date, read: InputRead) -> BatchRecord |
         ),
         None,
     )
+
+
+def _files(live: LiveTable | None, day: date) -> str:
+    """The digest of a batch's live files."""
+    return live.files_of(day) if live is not None else NO_FILES
+
+
+def _not_ours(what: str, standing: BatchRecord | None, found_files: str) -> str:
+    """Why live files are not what the last record says; empty when they are."""
+    if standing is None:
+        return f"{what} were written by somebody else" if found_files != NO_FILES else ""
+    if found_files == standing.files:
+        return ""
+    return f"{what} are not those that run {standing.run_id} published"
 
 
 def _why(table: str, day: date, found: BatchState | None) -> str:

@@ -222,6 +222,9 @@ def fit_baseline(
 ) -> Callable[[DataFrame], DataFrame]:
     """A fitted baseline: a function that adds `score` to rows.
 
+    With features it is a linear model of their logarithms: amounts and counts of customers are skewed, and a baseline is only
+    worth beating when it is given that.
+
     Args:
         rows: the training rows.
     """
@@ -230,7 +233,7 @@ def fit_baseline(
         return lambda frame: frame.withColumn(SCORE, F.lit(float(mean)))
     classifies = is_classification(declaration)
     algorithm = Algorithm.LOGISTIC_REGRESSION if classifies else Algorithm.LINEAR_REGRESSION
-    plain = Candidate(baseline.name, algorithm, Preparation(scale=True), {})
+    plain = Candidate(baseline.name, algorithm, Preparation(log=True, scale=True), {})
     model = _fit(declaration, contract, plain, {}, rows, baseline.features)
     stages = pipelines.calibrator(Calibration.NONE, rows) if classifies else []
     return lambda frame: pipelines.with_score(pipelines.join(model, stages), frame)

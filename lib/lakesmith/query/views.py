@@ -120,7 +120,7 @@ def view_of(opened: OpenedTable, root: str, *, by_name: bool = False) -> View:
 
 
 def _files(table: DeltaTable, root: str) -> list[_File]:
-    """The live files, the newest first, whose columns are the newest, too."""
+    """The live files: first the newest, whose columns are the newest, too; then batch after batch, the last one first."""
     actions = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all().to_pylist()
     folder = os.path.abspath(root)  # noqa: PTH100  # what DuckDB compares with its list of paths: text, links as they are
     files = [
@@ -131,7 +131,10 @@ def _files(table: DeltaTable, root: str) -> list[_File]:
         )
         for action in actions
     ]
-    return sorted(files, key=lambda file: (-file.modified, file.path))
+    files.sort(key=lambda file: file.path)
+    files.sort(key=lambda file: [str(value) for value in file.values.values()], reverse=True)
+    newest = max(files, key=lambda file: file.modified, default=None)
+    return [*filter(None, [newest]), *(file for file in files if file is not newest)]
 
 
 def _ticks(moment: Any) -> int:

@@ -49,11 +49,11 @@ def test_a_night_is_its_newest_record_and_a_complete_one_first(
 
 
 def test_a_night_without_a_record_is_told_with_those_that_there_are(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"ends with the night 2024-01-09: none was made yet"):
+    with pytest.raises(UsageError, match=r"ends with the night 2024-01-09\. None was made yet"):
         choose_night(_ops(tmp_path), "2024-01-09")
     ops = _ops(tmp_path, *((night, True) for night in range(1, 6)))
     with pytest.raises(
-        UsageError, match=r"there are 2024-01-05, 2024-01-04, 2024-01-03 and 2 earlier\. .*--as-of latest"
+        UsageError, match=r"On record: 2024-01-05, 2024-01-04, 2024-01-03 and 2 earlier\. .*--as-of latest"
     ):
         choose_night(ops, "2024-01-09")
     with pytest.raises(UsageError, match="is not a day"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,8 +12,8 @@ from lakesmith.contracts.load import load_project
 from lakesmith.ledger.history import TableHistory
 from lakesmith.ledger.live import LiveBatch, LiveTable
 from lakesmith.ledger.manifest import DayFiles, DayState, LandingCandidate, LandingFile, Manifest
-from lakesmith.ledger.plan import make_plan
 from lakesmith.ledger.model_events import ModelTimeline
+from lakesmith.ledger.plan import make_plan
 from lakesmith.ledger.records import BatchOutcome, BatchRecord, Fingerprints, InputRead
 from lakesmith.ledger.state import BatchState, Judge
 from lakesmith.ledger.window_digest import WindowDigests
@@ -28,7 +29,7 @@ class Book:
     def __init__(self, first: int, last: int) -> None:
         self.nights = BatchRange(day(first), day(last))
         self.landing = {d: "content" for d in self.nights if d.weekday() != 6}
-        self.histories: dict[str, TableHistory] = {table: TableHistory() for table in GRAPH.order}
+        self.histories: dict[str, TableHistory] = defaultdict(TableHistory)
         self.foreign: set[tuple[str, date]] = set()
         self.code = dict.fromkeys(GRAPH.order, CODE)
         self.clock = datetime(2024, 2, 1, tzinfo=UTC)
@@ -222,6 +223,26 @@ def test_a_rejected_correction_leaves_later_days_fresh() -> None:
     assert words["silver.readings"] == "fresh failed fresh fresh"
     assert words["gold.usage"] == "fresh blocked fresh fresh"
     assert words["gold.usage_3d"] == "fresh blocked fresh fresh"
+
+
+def test_files_of_somebody_else_in_the_quarantine_make_its_table_foreign() -> None:
+    book = Book(1, 3)
+    book.foreign.add(("quarantine.silver_readings", day(2)))
+    assert book.words()["silver.readings"] == "fresh foreign fresh"
+    assert book.judged()["silver.readings"][day(2)].reason == (
+        "the live files of quarantine.silver_readings were written by somebody else"
+    )
+    # No row of it goes to quarantine, so nobody looks there.
+    book.foreign.add(("quarantine.gold_usage", day(2)))
+    assert book.words()["gold.usage"] == "fresh stale fresh"
+
+
+def test_files_on_a_closed_day_are_foreign() -> None:
+    book = Book(1, 8)
+    book.foreign.add(("bronze.readings", day(7)))
+    assert book.words()["bronze.readings"] == "fresh fresh fresh fresh fresh fresh foreign fresh"
+    assert book.judged()["bronze.readings"][day(7)].reason == "its live files were written by somebody else"
+    assert book.plan()["bronze.readings"] == [7]
 
 
 def test_files_of_somebody_else_are_foreign_and_make_stale() -> None:
