@@ -88,7 +88,12 @@ def _until(faults: int, name: str, seed: int, live: Callable[[Path, int, int, Re
             flush=True,
         )
         # Said at once: a long run may be broken off.
-        print(*report.differences[known:], sep="\n", end="\n" if report.differences[known:] else "", file=sys.stderr)
+        print(
+            *report.differences[known:],
+            sep="\n",
+            end="\n" if report.differences[known:] else "",
+            file=sys.stderr,
+        )
         seed += 1
     return report
 

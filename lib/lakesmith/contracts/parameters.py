@@ -14,7 +14,7 @@ from typing import Any
 from lakesmith.contracts.expectations import Family, catalogue, family, named_columns
 from lakesmith.contracts.regexes import dialect_problem, joined_problem
 from lakesmith.contracts.types import ArrayType, ColumnType, MapType, StructType
-from lakesmith.contracts.values import EXPECTED, fits, is_number, precision
+from lakesmith.contracts.values import EXPECTED, fits, is_gregorian, is_number, precision
 
 __all__ = ["Finding", "check_parameters"]
 
@@ -185,13 +185,20 @@ def _bounds(
         yield key, f"expected {EXPECTED[expected]}, found {bounds[key]!r}"
     if not wrong and type_name in _WHOLE_BOUNDS:
         for key, bound in bounds.items():
-            if isinstance(bound, float) and not bound.is_integer():
-                yield key, f"expected a whole number, found {bound!r}"
+            if bound != int(bound) or abs(bound) >= 2**63:
+                yield key, f"expected a whole number of at most 64 bits, found {bound!r}"
     if wrong:
         return
     written = {key: precision(bound) for key, bound in bounds.items() if isinstance(bound, str)}
     for key, kind in written.items():
-        if kind == "time with a zone" and type_name != "expect_column_values_to_be_between":
+        # These bounds become literals of Spark, the others are compared by Python.
+        if type_name == "expect_column_values_to_be_between":
+            if not is_gregorian(bounds[key]):
+                yield (
+                    key,
+                    "PySpark counts what lies before 1582-10-15 by another calendar; leave the bound out",
+                )
+        elif kind == "time with a zone":
             yield key, f"{type_name} measures times without a zone (UTC); write the bound without one"
     if len(bounds) < 2:
         return

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from lakesmith.contracts.expectations import Family
 
-__all__ = ["EXPECTED", "fits", "is_number", "precision"]
+__all__ = ["EXPECTED", "fits", "is_gregorian", "is_number", "precision"]
 
 EXPECTED: Mapping[Family, str] = {
     Family.NUMBER: "a number",
@@ -26,6 +26,7 @@ EXPECTED: Mapping[Family, str] = {
 """What a value of each family looks like, for messages; the other families have no values in JSON."""
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_REFORM = datetime(1582, 10, 15)  # noqa: DTZ001 - of no zone, as the texts that it is compared with
 _TIME = re.compile(
     _DAY.pattern + r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])?)?"
 )
@@ -58,6 +59,12 @@ def precision(text: str) -> str:
     if _DAY.fullmatch(text):
         return "day"
     return "time" if datetime.fromisoformat(text).tzinfo is None else "time with a zone"
+
+
+def is_gregorian(text: str) -> bool:
+    """True for a day or a time that `fits` and that every calendar counts alike, from 1582-10-15 on."""
+    time = datetime.fromisoformat(text)
+    return (time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)) >= _REFORM
 
 
 def _parses(text: str) -> bool:

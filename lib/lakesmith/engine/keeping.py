@@ -52,13 +52,13 @@ def keep(context: Context, trained: Trained, reason: str) -> ModelEvent:
     with tempfile.TemporaryDirectory(prefix="lakesmith-code-") as folder:
         code = [build_wheel(Path(folder)), build_project(root, Path(folder)), lock_file(root, Path(folder))]
         run = log_training(store, _log(context, trained, reason, version, code))
-    night = trained.pinned.dates.night
-    event = ModelRegistry(store, context.ledger).register(
-        trained.declaration.name, run, night, trained.verdicts, reason
-    )
+    model, night = trained.declaration.name, trained.pinned.dates.night
+    event = ModelRegistry(store, context.ledger).register(model, run, night, trained.verdicts, reason)
     # Only now has the card a version to be headed by.
-    with store.translating():
-        store.client.log_text(run.run_id, _card_text(trained, version, run.run_id, event.version), CARD)
+    with tempfile.TemporaryDirectory(prefix="lakesmith-card-") as folder, store.translating():
+        card = _card_text(trained, version, run.run_id, event.version)
+        (Path(folder) / CARD).write_text(card, encoding="utf-8")
+        store.keep(model, run.run_id, Path(folder))
     return event
 
 

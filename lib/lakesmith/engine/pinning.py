@@ -112,6 +112,14 @@ class PinnedInputs:
             return False
         return not any(t.rows(d) for t in self.tables for d in t.windows[day] or ())
 
+    @property
+    def file_names(self) -> frozenset[str]:
+        """The names, without folders, of all files that hold what may be read."""
+        batches = [t.live.batches.get(d) for t in self.tables if t.live for d in t.days or ()]
+        paths = [path for batch in batches if batch is not None for path in batch.paths]
+        paths += [f.path for s in self.sources for m in s.manifests.values() for f in m.files]
+        return frozenset(path.rpartition("/")[2] for path in paths)
+
     def check_unchanged(self, context: Context) -> None:
         """Looks whether the batches that were read are still the ones published.
 

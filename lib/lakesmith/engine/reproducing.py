@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import tempfile
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -29,8 +31,8 @@ from lakesmith.ml.code_version import CodeVersion, code_version, differences
 from lakesmith.ml.evaluation import difference
 from lakesmith.ml.evaluation_values import Evaluation, Interval
 from lakesmith.ml.fitting import evaluate, fit
-from lakesmith.ml.frames import SCORE, collect_predictions, is_classification
-from lakesmith.ml.serving import folder_digest, load_model
+from lakesmith.ml.frames import SCORE, collect_predictions, is_classification, of_dates
+from lakesmith.ml.serving import ModelFacts, folder_digest, load_model
 from lakesmith.ml.split import AsOfDates, Fold
 from lakesmith.ml.store import MODEL_FOLDER, ModelStore
 
@@ -44,6 +46,8 @@ log = logging.getLogger(__name__)
 _DECIMALS = 6
 _RECIPE, _CODE = "training.json", "code"
 _METRICS_FILE, _SCORES_FILE = "metrics.json", "scores.parquet"
+_NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+_LINES_SHOWN = 3
 
 
 class NotReproduced(DataRejected):
@@ -77,16 +81,19 @@ class Reproduction:
     @property
     def differing(self) -> tuple[str, ...]:
         """The metrics that are not the same to six decimals."""
-        return tuple(
-            name
-            for name, value in self.recorded.items()
-            if round(value, _DECIMALS) != round(self.again.get(name, float("nan")), _DECIMALS)
-        )
+        return tuple(name for name, value in self.recorded.items() if not _same(value, self.again.get(name)))
 
     @property
     def same(self) -> bool:
         """True when nothing differs."""
         return not self.differing and not self.scores_differ
+
+
+def _same(recorded: float, again: float | None) -> bool:
+    """True for numbers that are equal to six decimals, and for two that are undefined."""
+    if again is None or math.isnan(recorded) or math.isnan(again):
+        return again is not None and math.isnan(recorded) and math.isnan(again)
+    return round(recorded, _DECIMALS) == round(again, _DECIMALS)
 
 
 def refit(context: Context, recipe_file: Path, out: Path) -> None:
@@ -136,12 +143,15 @@ def reproduce(context: Context, run_id: str, tell: Callable[[str], None]) -> Rep
     from mlflow.exceptions import MlflowException
 
     store = ModelStore(context.settings)
-    try:
-        run = store.client.get_run(run_id)
-    except MlflowException as error:
-        raise UsageError(
-            f"there is no run {run_id!r} in {store.shown_uri}. Runs: lakesmith models list"
-        ) from error
+    with store.translating():
+        try:
+            run = store.client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code not in _NO_SUCH_RUN:
+                raise
+            raise UsageError(
+                f"there is no run {run_id!r} in {store.shown_uri}. Runs: lakesmith models list"
+            ) from error
     model = run.data.tags.get("lakesmith.model")
     if model is None:
         raise UsageError(f"run {run_id!r} is no training of Lakesmith: it has no tag lakesmith.model.")
@@ -151,7 +161,13 @@ def reproduce(context: Context, run_id: str, tell: Callable[[str], None]) -> Rep
         store.artifacts(model, run_id, _CODE) as code,
         store.artifacts(model, run_id, MODEL_FOLDER) as model_folder,
     ):
-        recipe = json.loads(recipe_file.read_text(encoding="utf-8"))
+        recipe = _read_recipe(run_id, recipe_file)
+        said: deque[str] = deque(maxlen=_LINES_SHOWN)
+
+        def hear(line: str) -> None:
+            said.append(line)
+            tell(line)
+
         now = code_version(context.project.root)
         then = CodeVersion.from_json(recipe["code"])
         out = Path(folder) / "out"
@@ -161,25 +177,44 @@ def reproduce(context: Context, run_id: str, tell: Callable[[str], None]) -> Rep
             ["models", "refit", str(recipe_file), "--out", str(out), "--env", context.settings.environment],
             _environment(context),
             Path(folder),
-            tell=tell,
+            tell=hear,
         )
         if ended.code:
             raise NotReproduced(
-                run_id, f"the code that trained it ended with exit code {ended.code} (see its log above)"
+                run_id,
+                f"the code that trained it ended with exit code {ended.code} and said: {' / '.join(said) or 'nothing'}",
             )
         again = json.loads((out / _METRICS_FILE).read_text(encoding="utf-8"))
-        declaration = _as_then(context.project.model(model), recipe)
-        pinned = _pinned(recipe)
         # The session must be there before Spark's loader is.
         spark = context.spark
         loaded = load_model(model, 0, folder_digest(model_folder), model_folder)
-        rows = rows_of(context, declaration, pinned.versions, pinned.dates.test)
         scores, differ = _compared(
-            loaded.score(rows), spark.read.parquet((out / _SCORES_FILE).as_uri()), declaration
+            loaded.score(_test_rows(context, loaded.facts, _pinned(recipe))),
+            spark.read.parquet((out / _SCORES_FILE).as_uri()),
+            loaded.facts.entity,
         )
     return Reproduction(
         model, run_id, recipe["metrics"], again, scores, differ, tuple(differences(then, now))
     )
+
+
+def _read_recipe(run_id: str, file: Path) -> dict[str, Any]:
+    try:
+        recipe: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        _pinned(recipe)
+        for key in ("metrics", "code"):
+            recipe[key].items()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        found = f"its {_RECIPE} is not what a training writes ({type(error).__name__}: {error})"
+        raise NotReproduced(run_id, found) from error
+    return recipe
+
+
+def _test_rows(context: Context, facts: ModelFacts, pinned: PinnedRows) -> DataFrame:
+    """The rows that the model was tested on, as the table has them: today's contract may name other columns."""
+    table = facts.features_table
+    reader = context.spark.read.format("delta").option("versionAsOf", pinned.versions[table])
+    return of_dates(reader.load(context.lake.path(table)), pinned.dates.test)
 
 
 def _archive(code: Path, pattern: str) -> Path:
@@ -189,11 +224,11 @@ def _archive(code: Path, pattern: str) -> Path:
     return found
 
 
-def _compared(recorded: DataFrame, again: DataFrame, declaration: ModelDeclaration) -> tuple[int, int]:
+def _compared(recorded: DataFrame, again: DataFrame, entity: str) -> tuple[int, int]:
     """Rows of both, and those that are not in both with the same score."""
     from pyspark.sql import functions as F
 
-    key = [declaration.entity, BATCH_DATE]
+    key = [entity, BATCH_DATE]
     one = recorded.select(*key, F.round(SCORE, _DECIMALS).alias("recorded"))
     other = again.select(*key, F.round(SCORE, _DECIMALS).alias("again"))
     both = one.join(other, key, "full")

@@ -31,13 +31,18 @@ def loaded_version(context: Context, event: ModelEvent) -> LoadedModel:
         StoreUnreachable: MLflow does not hand them out.
     """
     # Not above: tables without a model do not wait for Spark's machine learning to be imported.
-    from lakesmith.ml.serving import load_model
-    from lakesmith.ml.store import MODEL_FOLDER, ModelStore
+    from lakesmith.ml.serving import ModelUnusable, load_model
+    from lakesmith.ml.store import MODEL_FOLDER, ArtifactMissing, ModelStore
 
     # The session must be there before Spark's loader is.
     _ = context.spark
-    with ModelStore(context.settings).artifacts(event.model, event.run_id, MODEL_FOLDER) as folder:
-        return load_model(event.model, event.version, event.digest, folder)
+    store = ModelStore(context.settings)
+    try:
+        with store.artifacts(event.model, event.run_id, MODEL_FOLDER) as folder:
+            return load_model(event.model, event.version, event.digest, folder)
+    except ArtifactMissing as error:
+        reason = f"its run {event.run_id} in {store.shown_uri} holds no {MODEL_FOLDER}"
+        raise ModelUnusable(event.model, event.version, reason) from error
 
 
 def _served(context: Context, pinned: PinnedModel) -> Model:

@@ -336,7 +336,7 @@ def _check_delete_the_future(
         declaration,
         contract,
         lambda day: pinned.digests[table][day],
-        lambda day: _computed_alone(context, contract, day),
+        lambda day: _computed_alone(context, declaration, contract, day),
         [day for day in days if f"{table} {day}" not in stale],
     )
 
@@ -351,7 +351,7 @@ def _days_with_rows(context: Context, contract: Contract) -> list[date]:
     return sorted(days)
 
 
-def _computed_alone(context: Context, contract: Contract, day: date) -> str:
+def _computed_alone(context: Context, declaration: ModelDeclaration, contract: Contract, day: date) -> str:
     """The digest that a batch has when nothing but it is computed."""
     state = BatchState(contract.table, day, State.FRESH)
     pinned = pin_inputs(context, contract, [state])
@@ -359,6 +359,7 @@ def _computed_alone(context: Context, contract: Contract, day: date) -> str:
     inputs = transform_inputs(context, contract, pinned, [day])
     job = load_job(context.project.root, contract)
     frame = rows_with_outcome(contract, transformed(job, contract, inputs, [day], settings))
+    guards.check_files(declaration, contract, day, frame.inputFiles(), pinned.file_names)
     kept = frame.where((frame[OUTCOME] == str(RowOutcome.PUBLISHED)) & (frame[BATCH_DATE] == day))
     found = kept.agg(
         *[column.alias(name) for name, column in digest_aggregates(contract.columns).items()]

@@ -6,9 +6,10 @@ features) are checked when it loads; these look at the rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from pyspark.sql import functions as F
 
@@ -20,7 +21,14 @@ from lakesmith.ml.split import AsOfDates
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-__all__ = ["LookAhead", "check_ages", "check_delete_the_future", "check_gaps"]
+__all__ = [
+    "LookAhead",
+    "check_ages",
+    "check_delete_the_future",
+    "check_files",
+    "check_gaps",
+    "days_to_check",
+]
 
 
 class LookAhead(DataRejected):
@@ -83,7 +91,8 @@ def check_delete_the_future(
 ) -> None:
     """A batch computed by itself, from inputs cut off after its day, must have the digest of the one that was published.
 
-    What differs had seen a later day, or rows of other batches: totals over the whole table, a shifted date.
+    What differs had seen a later day, or rows of other batches: totals over the whole table, a shifted date. What reads the
+    future by a path of its own does so each time, and comes out the same: `check_files` finds it.
 
     Args:
         published: the recorded digest of a batch of the features.
@@ -98,9 +107,35 @@ def check_delete_the_future(
             raise LookAhead(
                 declaration.name,
                 f"{declaration.features_table} {day} comes out differently without the days after it",
-                f"Look at {contract.job}: does every grouping and window name {BATCH_DATE}? A reader of files or tables of its "
-                f"own sees the future.",
+                f"Look at {contract.job}: does every grouping and window name {BATCH_DATE}?",
             )
+
+
+def check_files(
+    declaration: ModelDeclaration,
+    contract: Contract,
+    day: date,
+    read: Iterable[str],
+    allowed: Collection[str],
+) -> None:
+    """The files that a batch is computed from must be those that its windows allow.
+
+    Args:
+        read: the addresses of the files that Spark would read.
+        allowed: the names of files of the batch's inputs, within its windows.
+
+    Raises:
+        LookAhead: there are others.
+    """
+    names = {unquote(address).rpartition("/")[2] for address in read}
+    others = sorted(names - set(allowed))
+    if others:
+        raise LookAhead(
+            declaration.name,
+            f"{declaration.features_table} {day} is computed from files that its windows do not allow "
+            f"({len(others)}, {others[0]} among them)",
+            f"Look at {contract.job}: a transform reads its inputs and nothing by a path of its own.",
+        )
 
 
 def days_to_check(dates: AsOfDates, open_days: Sequence[date]) -> tuple[date, ...]:

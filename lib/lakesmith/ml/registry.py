@@ -138,12 +138,15 @@ class ModelRegistry:
             first: the first batch that it scores again.
 
         Raises:
-            NoSuchVersion: there was none before.
+            NoSuchVersion: there was none before, or it was rejected since.
         """
         timeline = self.timeline(model)
         previous = timeline.previous
         if previous is None:
             raise NoSuchVersion(model, "has no champion before the one in use")
+        last = timeline.last(previous.version)
+        if last is not None and last.event is ModelEventKind.REJECTED:
+            raise NoSuchVersion(model, f"version {previous.version} was rejected: {last.reason}")
         return self._crown(timeline, previous, ModelEventKind.ROLLED_BACK, first, reason)
 
     def reject(self, model: str, version: int, reason: str) -> ModelEvent:

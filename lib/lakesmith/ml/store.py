@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,16 @@ from lakesmith.errors import ConfigurationError, LakesmithError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["ALIASES", "CHALLENGER", "CHAMPION", "MODEL_FOLDER", "PREVIOUS", "ModelStore", "StoreUnreachable"]
+__all__ = [
+    "ALIASES",
+    "CHALLENGER",
+    "CHAMPION",
+    "MODEL_FOLDER",
+    "PREVIOUS",
+    "ArtifactMissing",
+    "ModelStore",
+    "StoreUnreachable",
+]
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous_champion"
 ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
@@ -48,6 +58,18 @@ class StoreUnreachable(LakesmithError):
         super().__init__(
             f"MLflow at {uri} does not answer: {reason}. Is it up, and is mlflow.tracking_uri right? "
             f"lakesmith config show tells where the value comes from."
+        )
+
+
+class ArtifactMissing(LakesmithError):
+    """A run does not hold what every training leaves in it."""
+
+    def __init__(self, model: str, run_id: str, path: str, uri: str) -> None:
+        self.model = model
+        self.path = path
+        super().__init__(
+            f"the run {run_id} of {model} holds no {path} in {uri}: somebody removed it. Bring it back from a backup, or train "
+            f"again: lakesmith train {model}"
         )
 
 
@@ -142,14 +164,53 @@ class ModelStore:
 
         Raises:
             StoreUnreachable: a server does not hand it out.
+            ArtifactMissing: the run does not hold it.
         """
         if self.local is not None:
-            yield self.local / "artifacts" / model / run_id / "artifacts" / path
+            found = self._folder(self.local, model, run_id) / path
+            if not found.exists():
+                raise ArtifactMissing(model, run_id, path, self.shown_uri)
+            yield found
             return
         from mlflow.artifacts import download_artifacts
 
         with tempfile.TemporaryDirectory(prefix="lakesmith-artifacts-") as folder:
             with self.translating():
-                self.client  # noqa: B018  # sets the place where MLflow looks
-                found = download_artifacts(run_id=run_id, artifact_path=path, dst_path=folder)
-            yield Path(found)
+                if path not in self._listed(run_id, path.rpartition("/")[0]):
+                    raise ArtifactMissing(model, run_id, path, self.shown_uri)
+                found = Path(download_artifacts(run_id=run_id, artifact_path=path, dst_path=folder))
+            yield found
+
+    def keep(self, model: str, run_id: str, folder: Path) -> None:
+        """Puts the files of a folder among a run's artifacts.
+
+        In a local store they go where `artifacts` looks: what MLflow wrote down may be a place where the lake was once.
+        """
+        if self.local is not None:
+            shutil.copytree(folder, self._folder(self.local, model, run_id), dirs_exist_ok=True)
+        else:
+            self.client.log_artifacts(run_id, str(folder))
+
+    def source(self, model: str, run_id: str, recorded: str) -> str:
+        """Where a run's model is, as the registry has it.
+
+        Args:
+            recorded: the run's `artifact_uri`.
+        """
+        root = str(self._folder(self.local, model, run_id)) if self.local is not None else recorded
+        return f"{root}/{MODEL_FOLDER}"
+
+    def _listed(self, run_id: str, folder: str) -> list[str]:
+        """What a folder of a run's artifacts holds; nothing where there is no such run."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return [entry.path for entry in self.client.list_artifacts(run_id, folder or None)]
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return []
+
+    @staticmethod
+    def _folder(local: Path, model: str, run_id: str) -> Path:
+        return local / "artifacts" / model / run_id / "artifacts"

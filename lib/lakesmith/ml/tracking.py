@@ -101,12 +101,12 @@ def log_training(store: ModelStore, log: TrainingLog) -> LoggedRun:
                 run_id, metrics=metrics[:1000], params=params, tags=[RunTag("mlflow.source.type", "JOB")]
             )
             client.log_inputs(run_id, _datasets(log.inputs))
-            client.log_artifacts(run_id, str(root))
+            store.keep(log.declaration.name, run_id, root)
         except BaseException:
             client.set_terminated(run_id, "FAILED")
             raise
         client.set_terminated(run_id, "FINISHED")
-    return LoggedRun(run_id, digest, f"{run.info.artifact_uri}/{MODEL_FOLDER}")
+    return LoggedRun(run_id, digest, store.source(log.declaration.name, run_id, run.info.artifact_uri))
 
 
 def _save_model(folder: Path, log: TrainingLog) -> str:

@@ -81,6 +81,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "kwargs.min_value: min_value '2011-03-01T10:00:00-05:00' is above max_value "
         "'2011-03-01T11:00:00+01:00'",
     ),
+    "a length beyond 64 bits": (
+        of("column_value_lengths_to_be_between", column="name", max_value=1e308),
+        "kwargs.max_value: expected a whole number of at most 64 bits, found 1e+308",
+    ),
+    "a day of the old calendar": (
+        of(BETWEEN, column="day", min_value="1582-10-14"),
+        "kwargs.min_value: PySpark counts what lies before 1582-10-15 by another calendar; leave the bound out",
+    ),
+    "a time of the old calendar": (
+        of(BETWEEN, column="at", max_value="1582-10-15T00:59:59+01:00"),
+        "kwargs.max_value: PySpark counts what lies before 1582-10-15 by another calendar; leave the bound out",
+    ),
     "half a character": (
         of(IN_SET, column="name", value_set=["\ud83d"]),
         "suite.json: expectations[0]: a text holds half a character: one of \\ud800 to \\udfff without its "
@@ -205,6 +217,10 @@ TAKEN = {
     "days and times": of("column_pair_values_to_be_equal", column_A="day", column_B="at"),
     "zones on both sides": of(
         BETWEEN, column="at", min_value="2011-03-01T10:00:00Z", max_value="2011-03-01T10:00:00-05:00"
+    ),
+    "the first day of the new calendar": of(BETWEEN, column="day", min_value="1582-10-15"),
+    "a day of the old calendar, measured": of(
+        "column_min_to_be_between", column="day", min_value="0001-01-01"
     ),
     "a day of a condition": of(NOT_NULL, column="name", row_condition=comparison("day", ">=", "2011-03-01")),
     "a boolean of a condition": of(NOT_NULL, column="name", row_condition=comparison("paid", "==", True)),

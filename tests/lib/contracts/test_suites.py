@@ -166,7 +166,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "half a row": (
         {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1.5}},
-        "kwargs.min_value: expected a whole number, found 1.5",
+        "kwargs.min_value: expected a whole number of at most 64 bits, found 1.5",
     ),
     "mean of text": (
         of_column("mean_to_be_between", column="country", min_value=1),
