@@ -162,7 +162,7 @@ def _escape_problems(text: str, *, in_class: bool) -> Iterator[str]:
 def _class_problems(text: str) -> Iterator[str]:
     inner = text.removeprefix("[").removeprefix("^").removesuffix("]")
     if inner.startswith("]"):
-        yield "a ] at the start of [...] differs between Java and Python; write \\]"
+        yield "a ] at the start of [...] is a member in some engines and its end in others; write \\]"
     at = 0
     while at < len(inner):
         if inner[at] == "\\":

@@ -299,10 +299,11 @@ def ordered_rows(
 ) -> Iterator[tuple[DataFrame, DataFrame, DataFrame, dict[date, int]]]:
     """All rows, those to train on and those to test on, cached in one order, and rows by as-of date."""
     dates = pinned.dates
+    lag = context.project.graph.contract(declaration.label.table).lag_days
     every = rows_of(context, declaration, pinned.versions, dates.all).persist()
     kept = [every]
     try:
-        counts = check_labels(declaration, every)
+        counts = check_labels(declaration, every, lag)
         parts = []
         for days in (dates.train, dates.test):
             size = sum(counts.get(day, 0) for day in days)

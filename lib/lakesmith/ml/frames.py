@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,8 +73,11 @@ def of_dates(frame: DataFrame, dates: Sequence[date]) -> DataFrame:
     return frame.where(F.col(BATCH_DATE).isin(list(dates)))
 
 
-def check_labels(declaration: ModelDeclaration, frame: DataFrame) -> dict[date, int]:
+def check_labels(declaration: ModelDeclaration, frame: DataFrame, lag_days: int) -> dict[date, int]:
     """Rows by as-of date, once every row has a label.
+
+    Args:
+        lag_days: of the label table: the night of D owns its batch D - lag_days.
 
     Raises:
         InputMissing: rows without a label.
@@ -89,7 +92,7 @@ def check_labels(declaration: ModelDeclaration, frame: DataFrame) -> dict[date, 
         raise InputMissing(
             f"{declaration.name}: {missing} rows of {declaration.features_table} {day} have no label in "
             f"{declaration.label.table}; {len(unknown)} as-of dates are so. Publish the labels first: "
-            f"lakesmith run --date {day} --table {declaration.label.table}"
+            f"lakesmith run --date {day + timedelta(lag_days)} --table {declaration.label.table}"
         )
     return {day: rows for day, (rows, _) in found.items()}
 

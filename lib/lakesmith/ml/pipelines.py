@@ -6,7 +6,6 @@ it needs no Lakesmith; it takes the features table's columns as they are and add
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -254,12 +253,15 @@ def _vector_names(model: PipelineModel, rows: DataFrame) -> tuple[str, ...]:
         frame = stage.transform(frame)
         if stage is before:
             break
-    attributes = frame.schema[before.getOutputCol()].metadata.get("ml_attr", {}).get("attrs", {})
-    named = {int(entry["idx"]): str(entry["name"]) for kind in attributes.values() for entry in kind}
-    return tuple(_plain(named[at]) for at in sorted(named))
+    names: list[str] = []
+    for column in before.getInputCols():
+        # An encoded category has one entry for each of its values.
+        size = int(frame.schema[column].metadata.get("ml_attr", {}).get("num_attrs", 1))
+        names += [_plain(column, rows.columns)] * size
+    return tuple(names)
 
 
-def _plain(name: str) -> str:
-    """A vector entry's feature: `f_last_weekday_of_3` is of `last_weekday`."""
-    encoded = re.fullmatch(rf"{_PREFIX}(.+)_of_.*", name)
-    return encoded[1] if encoded else name.removeprefix(_PREFIX).removesuffix("_missing")
+def _plain(column: str, features: Sequence[str]) -> str:
+    """The feature behind a prepared column: `f_last_weekday_of` is of `last_weekday`."""
+    name = column.removeprefix(_PREFIX)
+    return name if name in features else name.removesuffix("_missing").removesuffix("_of")

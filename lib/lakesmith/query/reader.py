@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,14 +126,14 @@ class Question:
         with translated(self.names):
             try:
                 with self._database(target, by_name=False) as connection:
-                    return act(connection, sql)
+                    return _stoppable(connection, lambda: act(connection, sql))
             except duckdb.InvalidInputException as error:
                 if "union_by_name" not in str(error):
                     raise
             except _ColumnMissing:
                 pass
             with self._database(target, by_name=True) as connection:
-                return act(connection, sql)
+                return _stoppable(connection, lambda: act(connection, sql))
 
     def _text(self) -> str:
         statement = self._statement
@@ -170,3 +171,14 @@ class Question:
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             yield connection
+
+
+def _stoppable(connection: duckdb.DuckDBPyConnection, act: Callable[[], _T]) -> _T:
+    """Runs an act in a thread of its own: DuckDB lets no signal through, and this one can tell it to end."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        running = pool.submit(act)
+        try:
+            return running.result()
+        except BaseException:
+            connection.interrupt()
+            raise

@@ -47,7 +47,7 @@ def test_patterns_of_both_dialects_are_taken(pattern: str) -> None:
         (r"a\Z", r"\Z lies before a last line end in Java; write $ or (?![\s\S])"),
         (r"\U0001F600", r"\U does not mean the same in Java and Python"),
         (r"(a)\101", r"octal escapes differ between Java and Python; write \x.."),
-        ("[]a]", r"a ] at the start of [...] differs between Java and Python; write \]"),
+        ("[]a]", r"a ] at the start of [...] is a member in some engines and its end in others; write \]"),
         ("[a[b]", r"a [ inside [...] starts a nested class in Java; write \["),
         (r"\\[a&&b]", "&& inside [...] is an intersection in Java; write one & only"),
         (
