@@ -10,11 +10,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.load import load_project
 from lakesmith.engine.submit import open_context
 from lakesmith.simulate import SimulationSpec, simulate
+from planted_models import plant_champion
 from workspaces import digests
 
 ROOT = Path(__file__).parents[2]
@@ -41,8 +43,15 @@ def submit(*arguments: str | Path, env: dict[str, str] = BARE, cwd: Path) -> sub
     return subprocess.run([SUBMIT, *arguments], env=env, cwd=cwd, capture_output=True, text=True, check=False)
 
 
-def test_every_job_gives_what_a_night_gives(tmp_path: Path) -> None:
+def test_every_job_gives_what_a_night_gives(tmp_path: Path, spark_session: SparkSession) -> None:
     alone, night = project(tmp_path / "alone"), project(tmp_path / "night")
+    # Scores need a champion; both lakes begin with the same.
+    context = open_context("dev", alone)
+    for model in context.project.models:
+        plant_champion(context, model, NIGHTS.first)
+    shutil.copytree(
+        context.settings.lake_root, open_context("dev", night).settings.lake_root, dirs_exist_ok=True
+    )
     span = ["--from", str(NIGHTS.first), "--to", str(NIGHTS.last), "--env", "dev"]
 
     for table in GRAPH.order:
