@@ -40,10 +40,12 @@ def plant(
     seed: int = 1,
     verdicts: tuple[Verdict, ...] = (),
     facts: Mapping[str, Any] | None = None,
+    first: date | None = None,
 ) -> ModelEvent:
     """A new version of a model, registered.
 
     Args:
+        first: the first batch that it scores in shadow.
         seed: another seed gives a model with other scores.
         facts: changes of what is stored beside it.
     """
@@ -89,7 +91,7 @@ def plant(
             requirements=["pyspark"],
         ),
     )
-    return ModelRegistry(store, context.ledger).register(model, run, as_of, verdicts, "planted")
+    return ModelRegistry(store, context.ledger).register(model, run, as_of, verdicts, "planted", first)
 
 
 def _rows(declaration: ModelDeclaration, contract: Contract, seed: int) -> list[tuple[Any, ...]]:

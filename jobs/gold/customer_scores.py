@@ -23,6 +23,7 @@ def customer_scores(features: DataFrame, model: Model) -> DataFrame:
         F.ntile(10).over(most_likely_first).alias("decile"),
         "model_name",
         "model_version",
+        "served_by",
         "batch_date",
     )
 

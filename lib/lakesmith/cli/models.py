@@ -17,6 +17,7 @@ from lakesmith.contracts.days import BatchRange, parse_night
 from lakesmith.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from lakesmith.contracts.declaration import ModelDeclaration
     from lakesmith.engine.context import Context
     from lakesmith.ledger.model_events import ModelEvent, ModelTimeline
     from lakesmith.ml.registry import ModelRegistry
@@ -128,7 +129,7 @@ def score(
         nights = BatchRange(parse_night(night), parse_night(last or night))
         invocation = Invocation(env, project)
         context = invocation.open()
-        readers = score_tables(context, table)
+        readers = score_tables(context, table, version)
         pin_version(context, readers, version)
         return run_nights(
             context, invocation, nights, readers, force=version is not None, as_json=as_json, outcome=outcome
@@ -187,18 +188,28 @@ def compare(
     model: _Model,
     first: Annotated[int, typer.Argument(metavar="A", min=1, help="A version.")],
     second: Annotated[int, typer.Argument(metavar="B", min=1, help="Another.")],
+    realised: Annotated[
+        bool,
+        typer.Option("--realised", help="By the scores that were published and the labels that came since."),
+    ] = False,
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> int:
-    """Compare two versions on the same rows, with intervals of the differences."""
-    from lakesmith.cli.models_text import comparison_json, comparison_lines
-    from lakesmith.cli.spark import start_spark
+    """Compare two versions on the same rows, with intervals of the differences.
 
+    With --realised nothing is scored again: each version is measured among those whom it served, and both on the rows that both
+    scored, in shadow or not.
+    """
     context = Invocation(env, project).open()
     declaration = context.project.model(model)
     timeline = _timeline(context, model)
     one, other = _event(timeline, first), _event(timeline, second)
+    if realised:
+        return _compare_realised(context, declaration, one, other, as_json)
+    from lakesmith.cli.models_text import comparison_json, comparison_lines
+    from lakesmith.cli.spark import start_spark
+
     start_spark(context)
     from lakesmith.engine.reproducing import compare as compare_versions
 
@@ -210,10 +221,30 @@ def compare(
     return 0
 
 
+def _compare_realised(
+    context: Context, declaration: ModelDeclaration, first: ModelEvent, second: ModelEvent, as_json: bool
+) -> int:
+    from lakesmith.cli.realised_text import realised_json, realised_lines
+    from lakesmith.engine.realised import compare_realised
+
+    found = compare_realised(context, declaration, first, second)
+    if as_json:
+        answer_json(realised_json(found))
+    else:
+        answer(*realised_lines(found, declaration))
+    return 0
+
+
 def promote(
     model: _Model,
     version: _Version,
     first: _First = None,
+    at_once: Annotated[
+        bool,
+        typer.Option(
+            "--at-once", help="For everybody from the first batch on, whatever rollout is declared."
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Although a gate said no; needs --reason.")] = False,
     reason: _Reason = "",
     env: Env = None,
@@ -222,15 +253,20 @@ def promote(
 ) -> int:
     """Make a version the champion: it scores the batches from the next one on.
 
+    Where its declaration has a rollout and there is a champion, step by step: in shadow first, then for growing shares.
+
     For example:
 
         lakesmith models promote repurchase 3
 
         lakesmith models promote repurchase 3 --force --reason "the champion cannot read the new columns"
     """
+    from lakesmith.engine.keeping import bring_into_use
+
     context = Invocation(env, project).open()
-    day = parse_night(first) if first is not None else _next_batch(context, model)
-    event = _registry(context).promote(model, version, day, force=force, reason=reason)
+    declaration = context.project.model(model)
+    day = parse_night(first) if first is not None else None
+    event = bring_into_use(context, declaration, version, day, at_once=at_once, force=force, reason=reason)
     return _changed(context, event, as_json)
 
 
@@ -263,7 +299,8 @@ def reject(
     context = Invocation(env, project).open()
     if not reason.strip():
         raise UsageError('say why, for the record: --reason "..."')
-    return _changed(context, _registry(context).reject(model, version, reason), as_json)
+    event = _registry(context).reject(model, version, reason, _next_batch(context, model))
+    return _changed(context, event, as_json)
 
 
 def reproduce(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
@@ -25,6 +26,7 @@ __all__ = [
     "comparison_lines",
     "event_json",
     "event_line",
+    "interval_text",
     "models_json",
     "models_lines",
     "reproduction_json",
@@ -72,11 +74,12 @@ def trained_lines(trained: Trained, event: ModelEvent, invocation: Invocation) -
 def _measured(found: Mapping[str, Evaluation], metrics: Sequence[str]) -> RenderableType:
     table = grid("test", *found, right=list(found))
     for metric in metrics:
-        table.add_row(metric, *[_interval(evaluation.metrics[metric]) for evaluation in found.values()])
+        table.add_row(metric, *[interval_text(evaluation.metrics[metric]) for evaluation in found.values()])
     return table
 
 
-def _interval(found: Interval) -> str:
+def interval_text(found: Interval) -> str:
+    """A number with its interval."""
     if math.isnan(found.value):
         return "-"
     digits = 1 if abs(found.value) >= 100 else 3
@@ -99,9 +102,11 @@ def event_line(event: ModelEvent) -> Text:
     """An event as a sentence."""
     name = f"{event.model} version {event.version}"
     first = f" from the batch {event.effective_from} on" if event.effective_from else ""
+    shares = f"scores {event.share} % of the entities" if event.share else "is in shadow"
     said = {
-        "registered": "is the challenger: every gate passed",
+        "registered": f"is the challenger{first}: every gate passed",
         "validation_failed": "is kept, and cannot be promoted: a gate refused it",
+        "rollout": f"{shares}{first}",
         "promoted": f"is the champion{first}{' (forced)' if event.forced else ''}",
         "rolled_back": f"is the champion again{first}",
         "rejected": "is rejected",
@@ -138,7 +143,7 @@ def models_lines(timelines: Sequence[ModelTimeline], invocation: Invocation) -> 
                 str(version),
                 _state(timeline, version),
                 str(first.as_of),
-                str(last.effective_from or "") if last.event.crowns else "",
+                str(last.effective_from or "") if last.event.crowns or last.share else "",
                 first.run_id,
                 last.reason,
             )
@@ -154,7 +159,15 @@ def _state(timeline: ModelTimeline, version: int) -> Text:
         return Text("previous champion")
     assert last is not None
     styles = {"validation_failed": "red", "rejected": "red"}
-    words = {"registered": "challenger", "promoted": "former champion", "rolled_back": "former champion"}
+    step = timeline.rollout_on(date.max)
+    if step is not None and step.version == version:
+        return Text(f"rollout, {step.share} %" if step.share else "rollout, in shadow", style="yellow")
+    words = {
+        "registered": "challenger",
+        "rollout": "challenger",
+        "promoted": "former champion",
+        "rolled_back": "former champion",
+    }
     return Text(words.get(str(last.event), str(last.event)), style=styles.get(str(last.event), ""))
 
 
@@ -167,7 +180,8 @@ def version_lines(timeline: ModelTimeline, event: ModelEvent, card: str) -> list
                 f"{each.recorded_at:%Y-%m-%d %H:%M:%S}",
                 each.who,
                 f"{each.event}{' (forced)' if each.forced else ''}"
-                + (f", scores from {each.effective_from}" if each.effective_from else ""),
+                + (f", {each.share} %" if each.share is not None else "")
+                + (f", from {each.effective_from}" if each.effective_from else ""),
                 each.reason,
             )
     return [table, "", *_gate_lines(event.gates), "", Markdown(card)]
@@ -178,7 +192,9 @@ def comparison_lines(found: Comparison) -> list[RenderableType]:
     first, second = (f"version {version}" for version in found.versions)
     table = grid("metric", first, second, "difference", right=[first, second, "difference"])
     for metric, gap in found.differences.items():
-        table.add_row(metric, *[_interval(e.metrics[metric]) for e in found.evaluations], _interval(gap))
+        table.add_row(
+            metric, *[interval_text(e.metrics[metric]) for e in found.evaluations], interval_text(gap)
+        )
     rows = found.evaluations[0].rows
     return [
         f"{found.model}: both on the same {rows:,} rows, as of {found.dates[0]} .. {found.dates[-1]}",
@@ -243,6 +259,7 @@ def event_json(event: ModelEvent) -> dict[str, Any]:
         "who": event.who,
         "reason": event.reason,
         "forced": event.forced,
+        "share": event.share,
         "gates": [dict(gate) for gate in event.gates],
     }
 

@@ -40,6 +40,8 @@ def night_lines(night: NightResult, graph: TableGraph, invocation: Invocation) -
     waiting = [state for result in night.tables.values() for state in result.waiting]
     lines += waiting_lines(waiting, "not run")
     lines += _warnings(night)
+    if night.decisions:
+        lines += ["", "models:", *(f"  {decision}" for decision in night.decisions)]
     verdict = Text(f"{night.exit_code.name.lower()} (exit code {int(night.exit_code)})", style=_style(night))
     spent = f": {night.seconds:.1f} s, {count(night.spark_jobs, 'Spark job')}"
     again = "; the same command can go better later" if night.exit_code and night.retryable else ""

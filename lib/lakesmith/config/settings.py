@@ -34,6 +34,7 @@ __all__ = [
     "MlflowSettings",
     "PublishSettings",
     "QualitySettings",
+    "ServingSettings",
     "Settings",
     "SparkSettings",
     "StagingSettings",
@@ -128,6 +129,18 @@ class QualitySettings(_Section):
         return value
 
 
+class ServingSettings(_Section):
+    """Scoring when a model cannot serve.
+
+    Args:
+        failures_to_open: failures in a row after which a model is only tried once a night.
+        oldest_scores_days: scores older than that do not stand in for a night's.
+    """
+
+    failures_to_open: PositiveInt = 3
+    oldest_scores_days: PositiveInt = 7
+
+
 class MlflowSettings(_Section):
     """MLflow. `tracking_uri`: its server; None stands for the store beside a local lake."""
 
@@ -172,6 +185,7 @@ class Settings(_Section):
     publish: PublishSettings = PublishSettings()
     staging: StagingSettings = StagingSettings()
     quality: QualitySettings = QualitySettings()
+    serving: ServingSettings = ServingSettings()
     mlflow: MlflowSettings = MlflowSettings()
     storage_options: Mapping[str, SecretStr] = Field(default_factory=dict)
     parameters: Mapping[str, Scalar] = Field(default_factory=dict)

@@ -19,11 +19,13 @@ __all__ = [
     "Calibration",
     "Candidate",
     "Costs",
+    "Floors",
     "Gates",
     "Label",
     "ModelDeclaration",
     "Preparation",
     "ProblemKind",
+    "Rollout",
     "Scalar",
     "Split",
 ]
@@ -173,6 +175,43 @@ class Gates:
 
 
 @dataclass(frozen=True)
+class Rollout:
+    """How a version comes into use, one step a night: in shadow first, then for growing shares of the entities.
+
+    Args:
+        shadow_nights: nights in shadow that pass the checks before the first share.
+        shares: percent of the entities, growing, up to 100.
+        mean_shift: the most by which the mean score may differ from the champion's on the same rows, in standard deviations of
+            the champion's scores.
+        psi: the most population stability index between both versions' scores, over ten bins of the champion's.
+    """
+
+    shadow_nights: int
+    shares: tuple[int, ...]
+    mean_shift: float
+    psi: float
+
+
+@dataclass(frozen=True)
+class Floors:
+    """What a champion in use must not fall below.
+
+    Args:
+        mean_score: between which the mean score of a night must lie; None sets no bounds.
+        metrics: metric -> floor, on the latest nights whose labels are known; a ceiling where less is better.
+        nights: how many nights are measured together.
+        psi: the most population stability index of a night's scores against those of the nights before it; only a warning.
+        rollback: go back to the champion before it; else it is only said.
+    """
+
+    mean_score: tuple[float, float] | None
+    metrics: Mapping[str, float]
+    nights: int
+    psi: float | None
+    rollback: bool
+
+
+@dataclass(frozen=True)
 class Costs:
     """What a contact costs and what a contacted customer who does buy brings, in one currency."""
 
@@ -195,6 +234,8 @@ class ModelDeclaration:
         segments: name -> Spark SQL expression over the features that gives a text.
         bootstrap: replicates of every interval.
         file: the declaration's own file, relative to the project.
+        rollout: None puts a promoted version to use at once.
+        floors: None watches nothing.
     """
 
     name: str
@@ -220,3 +261,5 @@ class ModelDeclaration:
     intended_use: str
     limits: tuple[str, ...]
     file: str
+    rollout: Rollout | None = None
+    floors: Floors | None = None

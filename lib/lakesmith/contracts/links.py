@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from lakesmith.contracts.declaration import ModelDeclaration
 from lakesmith.contracts.graph import find_cycle
-from lakesmith.contracts.model import Contract, Input, Source
+from lakesmith.contracts.model import SERVED_BY, Contract, Input, Source
 from lakesmith.contracts.problems import Document, nearest
 
 __all__ = ["ReadContract", "check_links"]
@@ -83,11 +83,25 @@ def _check_model_input(
         message = f"there is no model {name!r}; models are the files of conf/models"
         table.document.report(place, message, nearest(name, models))
         return
+    _check_served_by(used, table)
     features = models[name].features_table
     read = [entry.table for entry in table.contract.inputs if entry.table is not None]
     if features in tables and features not in read and all(name in tables for name in read):
         message = f"the features of {name} are {features}, which must be an input of this table too"
         table.document.report(place, message)
+
+
+def _check_served_by(used: Input, table: ReadContract) -> None:
+    """Reports a table whose rows could not say what stood in for the champion."""
+    served_by = next((c for c in table.contract.columns if c.name == SERVED_BY), None)
+    found = f"it is {served_by.type}" if served_by is not None else "there is none"
+    if (
+        used.fallbacks
+        and not table.document.has_problem("columns")
+        and (served_by is None or str(served_by.type) != "string")
+    ):
+        message = f"every row says what gave its score: that needs the column {SERVED_BY} of type string, and {found}"
+        table.document.report(("inputs", used.name, "fallbacks"), message)
 
 
 def _check_landing_columns(source: Source, table: ReadContract) -> None:

@@ -18,13 +18,17 @@ from lakesmith.contracts.windows import Window
 
 __all__ = [
     "BATCH_DATE",
+    "MODEL_VERSION",
+    "SERVED_BY",
     "Calendar",
     "Column",
     "Completion",
     "Contract",
     "Expectation",
+    "Fallback",
     "Input",
     "Mode",
+    "ModelRole",
     "OnMissing",
     "QuarantineLimit",
     "Rows",
@@ -37,6 +41,12 @@ __all__ = [
 
 BATCH_DATE = "batch_date"
 """The partition column that every contracted table has; contracts do not list it."""
+
+MODEL_VERSION = "model_version"
+"""The column of a table of scores that says which version gave a score."""
+
+SERVED_BY = "served_by"
+"""The column of a table of scores that says what gave a score: the champion, a challenger or a fallback."""
 
 
 class Mode(StrEnum):
@@ -95,6 +105,20 @@ class Column:
     unit: str | None = None
 
 
+class ModelRole(StrEnum):
+    """Whose scores a table holds: the champion's, or those that the challenger would have given."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+
+
+class Fallback(StrEnum):
+    """What stands in for a champion that cannot score."""
+
+    PREVIOUS_CHAMPION = "previous_champion"
+    LAST_SCORES = "last_scores"
+
+
 @dataclass(frozen=True)
 class Input:
     """One input of a job: a table with a window, or a source or a model (always the batch's own day).
@@ -104,6 +128,9 @@ class Input:
         table: `layer.name`; None for a source or a model.
         source: the name of a source contract.
         model: the name of a model's declaration.
+        role: of a model, which of its versions scores.
+        fallbacks: of a model, what stands in for it, in the order of trying.
+        score: of a model, the column of the table that holds its scores.
     """
 
     name: str
@@ -111,6 +138,9 @@ class Input:
     table: str | None = None
     source: str | None = None
     model: str | None = None
+    role: ModelRole = ModelRole.CHAMPION
+    fallbacks: tuple[Fallback, ...] = ()
+    score: str = "score"
 
     @property
     def target(self) -> str:
@@ -228,6 +258,16 @@ class Contract:
     def quarantine_table(self) -> str:
         """Where rejected rows and the reasons go."""
         return f"quarantine.{self.layer}_{self.name}"
+
+    @property
+    def model_input(self) -> Input | None:
+        """The model that the table reads; it has one at most."""
+        return next((i for i in self.inputs if i.model), None)
+
+    @property
+    def repeats_scores(self) -> bool:
+        """True when a batch that cannot be scored repeats the last scores."""
+        return self.model_input is not None and Fallback.LAST_SCORES in self.model_input.fallbacks
 
     @property
     def reads_itself(self) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from lakesmith.contracts.declaration import ModelDeclaration, ProblemKind
 from lakesmith.contracts.expectations import Family, family
 from lakesmith.contracts.links import ReadContract
-from lakesmith.contracts.model import Column, Contract
+from lakesmith.contracts.model import MODEL_VERSION, SERVED_BY, Column, Contract, ModelRole
 from lakesmith.contracts.problems import Document, Entry, nearest
 from lakesmith.contracts.types import PrimitiveType
 
@@ -63,6 +63,8 @@ def check_model(model: ReadModel, tables: Mapping[str, ReadContract]) -> None:
             _check_label(model, labels.contract)
     if features is not None and labels is not None:
         _check_one_type(model, features, labels)
+    if declaration.rollout is not None or declaration.floors is not None:
+        _check_in_use(model, tables)
 
 
 def _has_columns(table: ReadContract) -> bool:
@@ -71,6 +73,32 @@ def _has_columns(table: ReadContract) -> bool:
 
 def _columns(contract: Contract) -> dict[str, Column]:
     return {column.name: column for column in contract.columns}
+
+
+def _check_in_use(model: ReadModel, tables: Mapping[str, ReadContract]) -> None:
+    """Reports a model that is to be watched, and tables of scores in which nothing could be seen of it."""
+    declaration, document = model.declaration, model.document
+    key = "rollout" if declaration.rollout is not None else "floors"
+    read = [(t, i) for t in tables.values() for i in t.contract.inputs if i.model == declaration.name]
+    roles = {entry.role for _, entry in read}
+    needed = [ModelRole.CHAMPION, *([ModelRole.CHALLENGER] if declaration.rollout is not None else [])]
+    for role in needed:
+        if role not in roles:
+            message = (
+                f"needs a table of the {role}'s scores: one in conf/tables with the input "
+                f"model: {{model: {declaration.name}, role: {role}}}"
+            )
+            document.report((key,), message)
+    for table, entry in read:
+        if not _has_columns(table):
+            continue
+        missing = [n for n in (entry.score, MODEL_VERSION, SERVED_BY) if n not in _columns(table.contract)]
+        if missing:
+            message = (
+                f"{document.file} declares {key}, for which this table needs {', '.join(missing)}; "
+                f"score: names the column of the scores"
+            )
+            table.document.report(("inputs", entry.name), message)
 
 
 def _check_entity(model: ReadModel, table: ReadContract) -> None:

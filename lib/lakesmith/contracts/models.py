@@ -18,11 +18,13 @@ from lakesmith.contracts.declaration import (
     Calibration,
     Candidate,
     Costs,
+    Floors,
     Gates,
     Label,
     ModelDeclaration,
     Preparation,
     ProblemKind,
+    Rollout,
     Scalar,
     Split,
 )
@@ -43,8 +45,9 @@ _REQUIRED = (
     *("model", "description", "owner", "problem", "entity", "features", "label", "split", "candidates"),
     *("budget", "metric", "baselines", "gates", "seed", "intended_use"),
 )
-_OPTIONAL = ("calibration", "costs", "segments", "bootstrap", "limits")
+_OPTIONAL = ("calibration", "costs", "rollout", "floors", "segments", "bootstrap", "limits")
 
+_AT_A_THRESHOLD = frozenset({"profit", "accuracy", "precision", "recall", "f1"})
 _SHARES = frozenset({"roc_auc", "pr_auc", "brier", "ece", "accuracy", "precision", "recall", "f1"})
 
 
@@ -97,6 +100,8 @@ def read_model(document: Document, name: str) -> ModelDeclaration:
         baselines=fields.read("baselines", _baselines, ()),
         gates=fields.read("gates", partial(_gates, problem=problem), Gates({}, (), "", 0.0)),
         costs=fields.read("costs", _costs, None),
+        rollout=fields.read("rollout", _rollout, None),
+        floors=fields.read("floors", partial(_floors, problem=problem), None),
         segments=fields.read("segments", _segments, {}),
         bootstrap=fields.read("bootstrap", lambda entry: entry.whole(1), 500),
         seed=fields.read("seed", lambda entry: entry.whole(0, _MOST_SEED), 0),
@@ -382,6 +387,67 @@ def _costs(entry: Entry) -> Costs:
 
     fields = entry.fields(("contact", "gain"))
     return Costs(fields.read("contact", positive, 0.0), fields.read("gain", positive, 0.0))
+
+
+def _rollout(entry: Entry) -> Rollout:
+    fields = entry.fields(("shadow", "shares", "checks"))
+    shift, psi = fields.read("checks", _checks, (0.0, 0.0))
+    no_shares: tuple[int, ...] = ()
+    return Rollout(
+        shadow_nights=fields.read("shadow", lambda e: e.whole(0), 0),
+        shares=fields.read("shares", _growing_shares, no_shares),
+        mean_shift=shift,
+        psi=psi,
+    )
+
+
+def _checks(entry: Entry) -> tuple[float, float]:
+    fields = entry.fields(("mean_shift", "psi"))
+    return fields.read("mean_shift", _at_least_0, 0.0), fields.read("psi", _at_least_0, 0.0)
+
+
+def _growing_shares(entry: Entry) -> tuple[int, ...]:
+    shares = tuple(
+        e.whole(1, 100) or 0 for e in entry.items("a list of shares in percent, like [5, 25, 100]")
+    )
+    if all(shares) and (list(shares) != sorted(set(shares)) or shares[-1:] != (100,)):
+        entry.report(f"shares grow from night to night and end with 100, found {list(shares)}")
+    return shares
+
+
+def _floors(entry: Entry, problem: ProblemKind | None) -> Floors:
+    fields = entry.fields(("rollback",), ("mean_score", "metrics", "nights", "psi"))
+    if not fields.entries.keys() & {"mean_score", "metrics", "psi"}:
+        entry.report(
+            "sets no floor: write mean_score: [0.05, 0.8], metrics: {...}, psi: 0.25 or several of them"
+        )
+    no_metrics: Mapping[str, float] = {}
+    for metric, element in (
+        fields.entries["metrics"].entries() if "metrics" in fields.entries else {}
+    ).items():
+        if metric in _AT_A_THRESHOLD:
+            element.report(
+                f"{metric} depends on a threshold, which a floor does not know; take another metric"
+            )
+    return Floors(
+        mean_score=fields.read("mean_score", _bounds, None),
+        metrics=fields.read("metrics", partial(_minimum, problem=problem), no_metrics),
+        nights=fields.read("nights", lambda e: e.whole(1), 7),
+        psi=fields.read("psi", _at_least_0, None),
+        rollback=fields.read("rollback", lambda e: e.flag() is True, False),
+    )
+
+
+def _bounds(entry: Entry) -> tuple[float, float] | None:
+    expected = "two numbers, the lower first, like [0.05, 0.8]"
+    values = [_number(e, "a number", lambda _: True) for e in entry.items(expected)]
+    numbers = [value for value in values if value is not None]
+    if len(numbers) != len(values) or not isinstance(entry.value, list):
+        return None
+    if len(numbers) != 2 or numbers[0] >= numbers[1]:
+        entry.expected(expected)
+        return None
+    return numbers[0], numbers[1]
 
 
 def _segments(entry: Entry) -> Mapping[str, str]:

@@ -16,8 +16,10 @@ from lakesmith.contracts.model import (
     BATCH_DATE,
     Column,
     Contract,
+    Fallback,
     Input,
     Mode,
+    ModelRole,
     QuarantineLimit,
     Rows,
     Suite,
@@ -180,13 +182,15 @@ def _input(name: str, entry: Entry) -> Input:
         entry.report(f"names a {' and a '.join(kinds)}; an input is one of them")
         return Input(name, Window.same_day())
     if kinds == ["source"]:
-        return Input(name, Window.same_day(), source=_read_same_day(entry, "source"))
+        return Input(
+            name, Window.same_day(), source=_read_same_day(entry.fields(("source",), ("window",)), "source")
+        )
     if kinds == [_MODEL]:
         if name != _MODEL:
             entry.report(
                 f"an input that is a model has the name 'model', and a table at most one; found {name!r}"
             )
-        return Input(name, Window.same_day(), model=_read_same_day(entry, _MODEL))
+        return _model_input(name, entry)
     if not isinstance(entry.value, dict):
         entry.expected("{table: <layer>.<name>, window: same_day}, {source: <name>} or {model: <name>}")
     fields = entry.fields(("table", "window")) if isinstance(entry.value, dict) else Fields({})
@@ -194,9 +198,41 @@ def _input(name: str, entry: Entry) -> Input:
     return Input(name, window, table=fields.read("table", Entry.text, ""))
 
 
-def _read_same_day(entry: Entry, kind: str) -> str:
+def _model_input(name: str, entry: Entry) -> Input:
+    fields = entry.fields((_MODEL,), ("window", "role", "fallbacks", "score"))
+    no_fallbacks: tuple[Fallback, ...] = ()
+    used = Input(
+        name,
+        Window.same_day(),
+        model=_read_same_day(fields, _MODEL),
+        role=fields.read("role", lambda e: e.member(ModelRole), ModelRole.CHAMPION),
+        fallbacks=fields.read("fallbacks", _fallbacks, no_fallbacks),
+        score=fields.read("score", lambda e: e.text("the name of a column"), Input.score),
+    )
+    if used.role is ModelRole.CHALLENGER and "fallbacks" in fields.entries:
+        message = (
+            "nobody acts on a challenger's scores, so that nothing stands in for them; leave fallbacks out"
+        )
+        fields.entries["fallbacks"].report(message)
+    return used
+
+
+def _fallbacks(entry: Entry) -> tuple[Fallback, ...]:
+    found: list[Fallback] = []
+    for element in entry.items("a list of fallbacks"):
+        fallback = element.member(Fallback)
+        if fallback in found:
+            element.report(f"{fallback} stands twice")
+        elif fallback is not None:
+            found.append(fallback)
+    if found != sorted(found, key=list(Fallback).index):
+        # The previous champion needs the features of the day; the last scores need nothing.
+        entry.report(f"fallbacks are tried in the order {', '.join(Fallback)}; write them so")
+    return tuple(found)
+
+
+def _read_same_day(fields: Fields, kind: str) -> str:
     """The name of the source or the model that an input reads."""
-    fields = entry.fields((kind,), ("window",))
     if "window" in fields.entries:
         message = f"a {kind} is always read for the batch's own day; leave the window out"
         fields.entries["window"].report(message)

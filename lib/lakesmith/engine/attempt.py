@@ -6,6 +6,7 @@ caller, who also writes down how the run ended.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,7 +20,8 @@ from lakesmith.engine.context import Context
 from lakesmith.engine.pinning import PinnedInputs, pin_inputs
 from lakesmith.engine.publication import Publication
 from lakesmith.engine.recording import RunIdentity, audited_batch, failed_batch, quality_records
-from lakesmith.engine.serving import served_models
+from lakesmith.engine.repeating import pin_nothing, repeated_scores, without_input_rules
+from lakesmith.engine.serving import serve
 from lakesmith.engine.transforming import (
     SettingsRead,
     load_job,
@@ -39,6 +41,8 @@ from lakesmith.quality.gate import Gate
 
 __all__ = ["Attempt"]
 
+log = logging.getLogger(__name__)
+
 _NAMES_SHOWN, _NAME_SHOWN = 5, 60
 
 
@@ -51,6 +55,7 @@ class Attempt:
         unchanged: afterwards, what was computed and found there already, provenance included.
         warnings: afterwards, what an operator should hear of although it stopped nothing.
         batch_warnings: afterwards, the failed warnings of each batch's suite.
+        unserved: afterwards, batches that no model could score and that are to repeat the last scores, with the reason.
     """
 
     context: Context
@@ -59,6 +64,7 @@ class Attempt:
     unchanged: list[BatchRecord] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     batch_warnings: dict[date, tuple[str, ...]] = field(default_factory=dict)
+    unserved: dict[date, str] = field(default_factory=dict)
 
     @property
     def contract(self) -> Contract:
@@ -93,10 +99,52 @@ class Attempt:
                 self.run.run_id, f"{table} {BatchRange(batches[0], batches[-1])}"
             )
             inputs = transform_inputs(self.context, self.contract, pinned, batches)
-            models = served_models(self.context, pinned)
+            served = serve(self.context, self.contract, pinned, inputs, self.run.run_id)
+            self.warnings += served.remarks
+            self.unserved = dict(served.unserved)
+            self.states = [state for state in self.states if state.batch_date not in served.unserved]
+            batches = [state.batch_date for state in self.states]
+            if not batches:
+                return failed, None
+            pinned = served.pinned
         settings = SettingsRead(self.context.settings.parameters)
+        frame = transformed(job, self.contract, {**inputs, **served.models}, batches, settings)
+        done, version = self._publish(frame, pinned, inputs, settings)
+        return [*failed, *done], version
+
+    def repeat(self, source: date, reason: str) -> tuple[list[BatchRecord], int | None]:
+        """Publishes the scores of an earlier batch once more as those of the one batch of this run.
+
+        Args:
+            source: the earlier batch.
+            reason: why nothing can score the batch.
+
+        Returns:
+            As `execute`.
+        """
+        day = self.run.batches[0]
+        table = self.contract.table
+        said = f"{table} {day} repeats the scores of {source}: {reason}"
+        log.warning(said)
+        self.warnings.append(said)
+        with step(Step.READ, table):
+            self.context.spark.sparkContext.setJobGroup(self.run.run_id, f"{table} {day}")
+            live = self.context.ledger.live(table)
+            pinned = pin_nothing(self.contract, day, source, reason)
+            frame = repeated_scores(self.context, self.contract, live.version if live else None, source, day)
+        return self._publish(frame, pinned, {}, SettingsRead(self.context.settings.parameters))
+
+    def _publish(
+        self,
+        frame: DataFrame,
+        pinned: PinnedInputs,
+        inputs: Mapping[str, DataFrame],
+        settings: SettingsRead,
+    ) -> tuple[list[BatchRecord], int | None]:
+        """Stages, audits, publishes and records what was computed."""
+        table = self.contract.table
+        batches = [state.batch_date for state in self.states]
         with step(Step.STAGE, table):
-            frame = transformed(job, self.contract, {**inputs, **models}, batches, settings)
             staged = stage(
                 rows_with_outcome(self.contract, frame),
                 self.contract,
@@ -122,7 +170,7 @@ class Attempt:
         )
         done, version = publication.carry_out()
         self.unchanged = publication.unchanged
-        return [*failed, *done], version
+        return done, version
 
     def _without_broken_files(self, pinned: PinnedInputs) -> list[BatchRecord]:
         """Fails the batches whose files cannot be read, so that the others need not wait for them."""
@@ -154,10 +202,14 @@ class Attempt:
             self.context.spark,
             self.context.lake,
             self.contract,
-            Gate.compile(self.contract),
+            Gate.compile(self.contract if inputs else without_input_rules(self.contract)),
             staged,
             batches,
-            {t.input.name: inputs[t.input.name] for t in pinned.tables if t.input.window.is_same_day},
+            {
+                t.input.name: inputs[t.input.name]
+                for t in pinned.tables
+                if t.input.window.is_same_day and inputs
+            },
             {day: pinned.rows_read(day) for day in batches},
             idle={day for day in batches if pinned.holds_nothing_for(day)},
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lakesmith.contracts.declaration import ModelDeclaration
+from lakesmith.contracts.model import ModelRole
 from lakesmith.engine.context import Context
 from lakesmith.engine.training import Trained, TrainingProgress, known_night, recipe, train
 from lakesmith.ledger.model_events import ModelEvent
@@ -28,7 +29,7 @@ from lakesmith.ml.serving import ModelFacts
 from lakesmith.ml.store import ModelStore
 from lakesmith.ml.tracking import TrainingLog, flat_metrics, log_training
 
-__all__ = ["CARD", "keep", "next_batch", "train_and_keep"]
+__all__ = ["CARD", "bring_into_use", "keep", "next_batch", "train_and_keep"]
 
 CARD = "model_card.md"
 """The card's place in a run."""
@@ -53,7 +54,8 @@ def keep(context: Context, trained: Trained, reason: str) -> ModelEvent:
         code = [build_wheel(Path(folder)), build_project(root, Path(folder)), lock_file(root, Path(folder))]
         run = log_training(store, _log(context, trained, reason, version, code))
     model, night = trained.declaration.name, trained.pinned.dates.night
-    event = ModelRegistry(store, context.ledger).register(model, run, night, trained.verdicts, reason)
+    first = next_batch(context, model)
+    event = ModelRegistry(store, context.ledger).register(model, run, night, trained.verdicts, reason, first)
     # Only now has the card a version to be headed by.
     with tempfile.TemporaryDirectory(prefix="lakesmith-card-") as folder, store.translating():
         card = _card_text(trained, version, run.run_id, event.version)
@@ -87,21 +89,56 @@ def train_and_keep(
         progress.step("keeping it in MLflow")
     event = keep(context, trained, reason)
     if promote and trained.passed:
-        registry = ModelRegistry(ModelStore(context.settings), context.ledger)
-        first = next_batch(context, declaration.name)
-        event = registry.promote(declaration.name, event.version, first, reason=reason)
+        event = bring_into_use(context, declaration, event.version, reason=reason)
     return trained, event
 
 
+def bring_into_use(
+    context: Context,
+    declaration: ModelDeclaration,
+    version: int,
+    first: date | None = None,
+    *,
+    at_once: bool = False,
+    force: bool = False,
+    reason: str = "",
+) -> ModelEvent:
+    """Makes a version the champion: step by step where a rollout is declared and there is a champion, else at once.
+
+    Args:
+        first: the first batch that it scores, or is in shadow for; None for the next one.
+        at_once: whatever is declared.
+        force: although a gate said no.
+
+    Raises:
+        NoSuchVersion, GateFailed, UsageError: it is not promoted.
+    """
+    registry = ModelRegistry(ModelStore(context.settings), context.ledger)
+    model, policy = declaration.name, declaration.rollout
+    champion = context.ledger.timeline(model).champion
+    first = first or next_batch(context, model)
+    if policy is None or champion is None or at_once:
+        return registry.promote(model, version, first, force=force, reason=reason)
+    share = 0 if policy.shadow_nights else policy.shares[0]
+    begins = first or champion.effective_from or champion.as_of
+    if share == 100:
+        return registry.promote(model, version, begins, force=force, reason=reason)
+    return registry.roll_out(model, version, share, begins, force=force, reason=reason)
+
+
 def next_batch(context: Context, model: str) -> date | None:
-    """The day after the last batch that any version of a model scored; None when none was."""
+    """The first batch that no version scored yet; the champion's first where none was scored at all, None before any champion."""
     graph = context.project.graph
     scored: list[date] = []
     for table in graph.order:
-        if any(entry.model == model for entry in graph.contracts[table].inputs):
+        entry = graph.contracts[table].model_input
+        if entry is not None and entry.model == model and entry.role is ModelRole.CHAMPION:
             history = context.ledger.history(table)
             scored += [day for day in history.records if history.standing(day) is not None]
-    return max(scored) + timedelta(1) if scored else None
+    if scored:
+        return max(scored) + timedelta(1)
+    champion = context.ledger.timeline(model).champion
+    return champion.effective_from if champion is not None else None
 
 
 def _log(

@@ -6,7 +6,7 @@ Owns planning and executing a plan, and the record of the night. A table in trou
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from lakesmith.contracts.days import BatchRange
@@ -84,17 +84,29 @@ def execute(context: Context, plan: Plan, progress: Progress | None = None) -> N
         results[table] = result
         if step is not None:
             progress.finished(result)
-        if isinstance(result.error, SparkLost | Stopped):
+        if _was_cut([result]):
             break
-    night = NightResult(plan.nights, results, time.monotonic() - began)
-    if plan.steps and _is_whole(context.project.graph, plan.nights, results):
+    decisions: tuple[str, ...] = ()
+    if plan.steps and context.project.models and not _was_cut(results.values()):
+        # As above: a project without models does not wait for them.
+        from lakesmith.engine.rollout import decide
+
+        decisions = decide(context, plan.nights)
+    night = NightResult(plan.nights, results, time.monotonic() - began, decisions)
+    if plan.steps and _is_whole(context, plan.nights, results):
         _record_night(context, context.project.graph, night)
     return night
 
 
-def _is_whole(graph: TableGraph, nights: BatchRange, tables: Collection[str]) -> bool:
+def _was_cut(results: Iterable[TableResult]) -> bool:
+    """True when a signal or the loss of Spark ended the night early."""
+    return any(isinstance(result.error, SparkLost | Stopped) for result in results)
+
+
+def _is_whole(context: Context, nights: BatchRange, tables: Collection[str]) -> bool:
     """True when the turn of every table came that has a batch in those nights; with a lag it may have none yet."""
-    return all(table in tables for table in graph.order if graph.due(table, nights) is not None)
+    judge = context.judge
+    return all(table in tables for table in judge.graph.order if judge.due(table, nights) is not None)
 
 
 def _record_night(context: Context, graph: TableGraph, night: NightResult) -> None:

@@ -62,11 +62,13 @@ class NightResult:
     Args:
         tables: in the order in which their turn came.
         seconds: wall time.
+        decisions: what the night's scores meant for the versions in use, in words.
     """
 
     nights: BatchRange
     tables: Mapping[str, TableResult]
     seconds: float
+    decisions: tuple[str, ...] = ()
 
     @property
     def spark_jobs(self) -> int:
@@ -138,6 +140,7 @@ class NightResult:
             "complete": self.is_complete,
             "seconds": round(self.seconds, 3),
             "spark_jobs": self.spark_jobs,
+            "models": list(self.decisions),
             "tables": [_table_json(result) for result in self.tables.values()],
         }
 

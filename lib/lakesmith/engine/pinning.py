@@ -7,16 +7,16 @@ those files that are live in the pinned version.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from lakesmith.contracts.days import BatchRange
-from lakesmith.contracts.model import Contract, Input
+from lakesmith.contracts.model import Contract, Input, ModelRole
 from lakesmith.engine.context import Context
 from lakesmith.errors import InputChanged, InputMissing
+from lakesmith.ledger.arms import Arm, ServedBy, arms_on, recorded_arms, served_read
 from lakesmith.ledger.live import NO_FILES, LiveTable
 from lakesmith.ledger.manifest import Manifest
-from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ledger.records import EMPTY_DIGEST, InputRead
 from lakesmith.ledger.state import BatchState
 from lakesmith.ledger.window_digest import WindowDigests
@@ -66,15 +66,22 @@ class PinnedSource:
 
 @dataclass(frozen=True)
 class PinnedModel:
-    """One model input of a run: the version that scores each of its batches.
+    """One model input of a run: what scores each of its batches.
 
     Args:
-        events: batch -> what the ledger knows of that version.
+        arms: batch -> the versions that score it; none where nobody holds the role.
+        asked: somebody named the version, so that nothing stands in for it.
     """
 
     input: Input
-    events: Mapping[date, ModelEvent]
+    arms: Mapping[date, tuple[Arm, ...]]
     reads: Mapping[date, InputRead]
+    asked: bool = False
+
+    def served_by(self, arms: Mapping[date, tuple[Arm, ...]]) -> PinnedModel:
+        """The same input, scored by these versions."""
+        reads = {day: served_read(self.input, found) for day, found in arms.items()}
+        return replace(self, arms=arms, reads=reads)
 
 
 @dataclass(frozen=True)
@@ -235,23 +242,24 @@ def _pin_source(context: Context, entry: Input, states: Sequence[BatchState]) ->
 def _pin_model(
     context: Context, contract: Contract, entry: Input, states: Sequence[BatchState]
 ) -> PinnedModel:
-    """The version of each batch: the one asked for, else the one that it was scored with, else the champion of its day."""
+    """What scores each batch: the version asked for, else what it was scored with, else who holds the role on its day."""
     model = entry.model or ""
     timeline = context.ledger.timeline(model)
     history = context.ledger.history(contract.table)
-    events: dict[date, ModelEvent] = {}
+    asked = context.model_versions.get(model)
+    arms: dict[date, tuple[Arm, ...]] = {}
     for state in states:
         day = state.batch_date
         standing = history.standing(day)
         read = next((r for r in standing.inputs if r.name == entry.name), None) if standing else None
-        version = context.model_versions.get(model) or (read.version if read is not None else None)
-        champion = timeline.champion_on(day)
-        event = timeline.registered(version or (champion.version if champion is not None else None))
-        if event is None:
-            asked = f"has no version {version}" if version else f"has no champion for {day}"
-            raise InputMissing(f"{model} {asked}. See what there is: lakesmith models list {model}")
-        events[day] = event
-    reads = {
-        day: InputRead(entry.name, entry.target, event.version, event.digest) for day, event in events.items()
-    }
-    return PinnedModel(entry, events, reads)
+        found = recorded_arms(timeline, read) if read is not None and asked is None else None
+        if asked is not None:
+            event = timeline.registered(asked)
+            found = (Arm(event, ServedBy.ASKED),) if event is not None else ()
+        elif found is None:
+            found = arms_on(timeline, day, entry.role)
+        if not found and entry.role is ModelRole.CHAMPION:
+            what = f"has no version {asked}" if asked else f"has no champion for {day}"
+            raise InputMissing(f"{model} {what}. See what there is: lakesmith models list {model}")
+        arms[day] = found
+    return PinnedModel(entry, {}, {}, asked is not None).served_by(arms)

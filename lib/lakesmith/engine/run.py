@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -18,6 +18,7 @@ from lakesmith.engine.attempt import Attempt
 from lakesmith.engine.context import Context
 from lakesmith.engine.outcome import TableResult
 from lakesmith.engine.recording import RunIdentity, failed_batch, run_record
+from lakesmith.engine.repeating import NothingToRepeat, last_scores
 from lakesmith.errors import DataRejected, LakesmithError, SparkLost, Stopped, is_retryable
 from lakesmith.faults import Side, Step, reached, step
 from lakesmith.jobs import Job
@@ -78,8 +79,12 @@ def _run_group(
 ) -> None:
     """Runs batches together; one whose landing file turns out to be broken does not keep the others waiting."""
     runnable: list[BatchState] = []
-    for state in _judged(context, contract, wanted):
-        if state.runnable or (force and state.state is State.FRESH):
+    unserved: dict[date, str] = {}
+    states = _judged(context, contract, wanted)
+    for state in states:
+        if state.state is State.BLOCKED and state.runnable:
+            unserved[state.batch_date] = state.reason
+        elif state.runnable or (force and state.state is State.FRESH):
             runnable.append(state)
         elif state.state in (State.FRESH, State.CLOSED):
             result.unchanged += 1
@@ -89,10 +94,15 @@ def _run_group(
         # What is wrong with Spark itself is no batch's failure.
         _ = context.spark
     while runnable:
-        broken = _attempt(context, contract, runnable, job, result)
+        broken, repeating = _attempt(context, contract, runnable, job, result)
+        unserved |= repeating
         if broken is None:
-            return
+            break
         runnable = [state for state in runnable if state.batch_date != broken]
+    if result.error is None:
+        for state in states:
+            if state.batch_date in unserved:
+                _repeat(context, contract, state, unserved[state.batch_date], result)
 
 
 def _judged(context: Context, contract: Contract, wanted: Sequence[date]) -> list[BatchState]:
@@ -106,12 +116,47 @@ def _judged(context: Context, contract: Contract, wanted: Sequence[date]) -> lis
 
 def _attempt(
     context: Context, contract: Contract, states: Sequence[BatchState], job: Job | None, result: TableResult
-) -> date | None:
-    """One run. Returns the batch that ended it, when the others can do without."""
+) -> tuple[date | None, Mapping[date, str]]:
+    """One run.
+
+    Returns:
+        The batch that ended it, when the others can do without; and the batches that no model could score, with the reason.
+    """
+    attempt = _new_attempt(context, contract, states)
+    broken = _recorded(context, attempt, lambda: attempt.execute(job), result)
+    return broken, attempt.unserved
+
+
+def _repeat(
+    context: Context, contract: Contract, state: BatchState, reason: str, result: TableResult
+) -> None:
+    """A run of a batch that nothing can score, by the last scores before it; without such it fails, or waits where it waited."""
+    source = last_scores(context, contract, state.batch_date)
+    attempt = _new_attempt(context, contract, [state])
+    if source is not None:
+        _recorded(context, attempt, lambda: attempt.repeat(source, reason), result)
+    elif state.state is State.BLOCKED:
+        result.waiting.append(state)
+    else:
+        error = NothingToRepeat(contract.table, state.batch_date, reason)
+        _ended(context, attempt.run, error, result)
+
+
+def _new_attempt(context: Context, contract: Contract, states: Sequence[BatchState]) -> Attempt:
     run = RunIdentity(_new_run_id(), contract, tuple(s.batch_date for s in states), now())
-    attempt = Attempt(context, run, states)
+    return Attempt(context, run, states)
+
+
+def _recorded(
+    context: Context,
+    attempt: Attempt,
+    carry_out: Callable[[], tuple[list[BatchRecord], int | None]],
+    result: TableResult,
+) -> date | None:
+    """Carries an attempt out and writes down what came of it. Returns the batch that ended it, when others can do without."""
+    run, contract = attempt.run, attempt.contract
     try:
-        records, version = attempt.execute(job)
+        records, version = carry_out()
     except Stopped as error:
         if context.spark_is_alive:
             context.spark.sparkContext.cancelJobGroup(run.run_id)
@@ -126,6 +171,9 @@ def _attempt(
     result.unchanged += len(attempt.unchanged)
     result.warnings.update(attempt.batch_warnings)
     done = [*records, *attempt.unchanged]
+    if not done and attempt.unserved:
+        # What stands in for the model is a run of its own.
+        return None
     with step(Step.RECORD, contract.table):
         whole = run_record(run, context, done, version=version, warnings=attempt.warnings)
         result.runs.append(context.ledger.record_run(whole))

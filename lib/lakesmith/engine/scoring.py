@@ -5,24 +5,33 @@ Owns nothing of how a batch is scored, which is a run like any other.
 
 from __future__ import annotations
 
+from lakesmith.contracts.model import ModelRole
 from lakesmith.engine.context import Context
 from lakesmith.errors import UsageError
 
 __all__ = ["pin_version", "score_tables"]
 
 
-def score_tables(context: Context, table: str | None) -> list[str]:
+def score_tables(context: Context, table: str | None, version: int | None = None) -> list[str]:
     """The tables that read a model, or the one of them that is asked for.
+
+    Args:
+        version: asked for, which leaves a challenger's tables out: these show what the challenger would have said.
 
     Raises:
         UsageError: there is none, or it reads no model.
     """
     graph = context.project.graph
-    found = [name for name in graph.order if any(entry.model for entry in graph.contracts[name].inputs)]
+    found = [name for name in graph.order if graph.contracts[name].model_input is not None]
     if table is not None and graph.contract(table).table in found:
         return [table]
     if table is None and found:
-        return found
+        roles = {name: graph.contracts[name].model_input for name in found}
+        return [
+            name
+            for name, entry in roles.items()
+            if version is None or (entry is not None and entry.role is ModelRole.CHAMPION)
+        ]
     known = ", ".join(found) or "none"
     raise UsageError(
         f"no table to score{f': {table} reads no model' if table else ''}. Tables of scores: {known}"
@@ -42,8 +51,8 @@ def pin_version(context: Context, tables: list[str], version: int | None) -> Non
         return
     if len(tables) > 1:
         raise UsageError(f"a version belongs to one model: name the table, --table {tables[0]}")
-    inputs = context.project.graph.contracts[tables[0]].inputs
-    model = next(entry.model for entry in inputs if entry.model)
+    entry = context.project.graph.contracts[tables[0]].model_input
+    model = entry.model or "" if entry is not None else ""
     if context.ledger.timeline(model).registered(version) is None:
         raise UsageError(
             f"{model} has no version {version}. See what there is: lakesmith models list {model}"

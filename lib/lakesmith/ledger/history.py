@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
+from lakesmith.ledger.circuit import Circuit, CircuitRecord
 from lakesmith.ledger.live import LiveTable
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.model_events import ModelEvent, ModelTimeline
@@ -85,6 +86,11 @@ class Ledger:
         return ModelTimeline.of(
             model, [ModelEvent.from_row(row) for row in self.ops.read(ModelEvent).to_pylist()]
         )
+
+    def circuit(self, model: str, server: str, limit: int) -> Circuit:
+        """The breaker between a model and a tracking server, as the table has it at this moment."""
+        rows = self.ops.read(CircuitRecord).to_pylist()
+        return Circuit.of((CircuitRecord.from_row(row) for row in rows), model, server, limit)
 
     def refresh(self, tables: Iterable[str]) -> None:
         """Forgets what was read of these tables, so that the next question sees the present."""

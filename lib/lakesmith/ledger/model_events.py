@@ -1,7 +1,8 @@
 """What became of every version of a model: registered, promoted, rolled back, rejected; and who said so and why.
 
-Owns `ops.model_events` as values, and the answer to the one question that scoring asks of it: which version scores the batch of
-a day. MLflow's aliases follow this table; it does not follow them, since an alias has no history.
+Owns `ops.model_events` as values, and the answers to what scoring asks of it: which version is the champion on the batch of a
+day, which the challenger, and how many of the entities a rollout gives to the latter. MLflow's aliases follow this table; it does
+not follow them, since an alias has no history.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ __all__ = ["ModelEvent", "ModelEventKind", "ModelTimeline"]
 class ModelEventKind(StrEnum):
     """What happened to a version.
 
-    `registered` passed every gate; `validation_failed` did not and is kept all the same; `promoted` and `rolled_back` made it
-    the champion; `rejected` says that it must never be.
+    `registered` passed every gate; `validation_failed` did not and is kept all the same; `rollout` is a step on the way into use,
+    with the share of the entities that it scores; `promoted` and `rolled_back` made it the champion; `rejected` says that it must
+    never be.
     """
 
     REGISTERED = "registered"
     VALIDATION_FAILED = "validation_failed"
+    ROLLOUT = "rollout"
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled_back"
     REJECTED = "rejected"
@@ -38,6 +41,11 @@ class ModelEventKind(StrEnum):
         """True when the version is the champion from then on."""
         return self in (ModelEventKind.PROMOTED, ModelEventKind.ROLLED_BACK)
 
+    @property
+    def decides(self) -> bool:
+        """True when a version is no challenger any more."""
+        return self.crowns or self is ModelEventKind.REJECTED
+
 
 @dataclass(frozen=True)
 class ModelEvent(Record):
@@ -45,7 +53,8 @@ class ModelEvent(Record):
 
     Args:
         version: as the registry counts.
-        effective_from: for a new champion, the first batch that it scores.
+        effective_from: the first batch that this is so for: that a champion scores, a challenger scores in shadow, a step of a
+            rollout scores in part.
         before: the champion until then; None for the first.
         run_id: MLflow's, of the training.
         digest: SHA-256 over the files of the model.
@@ -53,7 +62,8 @@ class ModelEvent(Record):
         who: the user of the process.
         reason: in their words; why it was trained, for a registration.
         forced: made champion although a gate said no.
-        gates: the verdict of every gate.
+        gates: the verdict of every gate; of a step of a rollout those of its checks.
+        share: percent of the entities that a step of a rollout scores; 0 is in shadow only. None for any other event.
     """
 
     model: str
@@ -69,6 +79,7 @@ class ModelEvent(Record):
     reason: str = ""
     forced: bool = False
     gates: tuple[Mapping[str, Any], ...] = ()
+    share: int | None = None
 
     schema: ClassVar[pa.Schema] = pa.schema(
         [
@@ -85,6 +96,7 @@ class ModelEvent(Record):
             ("reason", pa.string()),
             ("forced", pa.bool_()),
             ("gates", pa.string()),
+            ("share", pa.int64()),
         ]
     )
 
@@ -135,9 +147,42 @@ class ModelTimeline:
         in_force = [e for e in self._crowned if e.effective_from is not None and e.effective_from <= day]
         return in_force[-1] if in_force else None
 
+    @property
+    def challenged_since(self) -> date | None:
+        """The first batch that any challenger scores in shadow; None while there never was one."""
+        firsts = [e.effective_from for e in self.events if e.event is ModelEventKind.REGISTERED]
+        return min((day for day in firsts if day is not None), default=None)
+
+    def challenger_on(self, day: date) -> ModelEvent | None:
+        """The event that made the challenger of a day: the newest version that passed, unless it was decided upon by then."""
+        for event in reversed(self._in_force(day)):
+            if event.event is ModelEventKind.REGISTERED:
+                decided = [e for e in self._in_force(day) if e.version == event.version and e.event.decides]
+                return None if decided else event
+        return None
+
+    def rollout_on(self, day: date) -> ModelEvent | None:
+        """The step that a rollout is at on a day; None when none is under way."""
+        steps = [e for e in self._in_force(day) if e.event is ModelEventKind.ROLLOUT]
+        if not steps:
+            return None
+        # A champion made after it, or a rejection, ends a rollout, whichever version it is about.
+        later = [e for e in self._in_force(day) if e.recorded_at > steps[-1].recorded_at]
+        ended = any(e.event.crowns or (e.event.decides and e.version == steps[-1].version) for e in later)
+        return None if ended else steps[-1]
+
+    def _in_force(self, day: date) -> tuple[ModelEvent, ...]:
+        # A rejection without a day is older than days of rejections; it holds for all.
+        return tuple(
+            e
+            for e in self.events
+            if (e.effective_from is not None and e.effective_from <= day)
+            or (e.effective_from is None and e.event is ModelEventKind.REJECTED)
+        )
+
     def registered(self, version: int | None) -> ModelEvent | None:
         """The event with which a version began."""
-        return next((e for e in self.events if e.version == version and not e.event.crowns), None)
+        return next((e for e in self.events if e.version == version), None)
 
     def last(self, version: int) -> ModelEvent | None:
         """The last event of a version."""

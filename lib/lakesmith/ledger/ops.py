@@ -14,6 +14,7 @@ from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from lakesmith.errors import UnsupportedTable
+from lakesmith.ledger.circuit import CircuitRecord
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ledger.records import BatchRecord, NightRecord, QualityRecord, Record, RunRecord
@@ -34,6 +35,7 @@ OPS_TABLES: dict[str, type[Record]] = {
     "ops.quality": QualityRecord,
     "ops.nights": NightRecord,
     "ops.model_events": ModelEvent,
+    "ops.circuits": CircuitRecord,
 }
 _TABLE_OF = {kind: table for table, kind in OPS_TABLES.items()}
 
@@ -55,7 +57,9 @@ class Ops:
         table = _TABLE_OF[kind]
         rows = pa.Table.from_pylist([record.to_row() for record in records], schema=kind.schema)
         opened = self._open(table) or self._create(table, kind)
-        write_deltalake(opened, rows, mode="append")
+        # A table of an earlier version lacks columns that came later; they are null in its rows.
+        grown = set(kind.schema.names) > {field.name for field in opened.schema().fields}
+        write_deltalake(opened, rows, mode="append", schema_mode="merge" if grown else None)
         if (opened.version() + 1) % _COMPACT_EACH == 0:
             self._compact(table)
 
@@ -68,7 +72,8 @@ class Ops:
         if opened is None:
             return schema.empty_table()
         # Not `to_pyarrow_dataset`: pyarrow's datasets import pandas, half a second for a command like `status`.
-        wanted = ", ".join(f'"{name}"' for name in schema.names)
+        known = {field.name for field in opened.schema().fields}
+        wanted = ", ".join(f'"{name}"' if name in known else f'NULL AS "{name}"' for name in schema.names)
         where = f" WHERE \"table\" = '{table}'" if table is not None else ""
         found = QueryBuilder().register("records", opened).execute(f"SELECT {wanted} FROM records{where}")
         return pa.RecordBatchReader.from_stream(found).read_all().cast(schema)

@@ -85,7 +85,7 @@ class InputRead:
         version: the table version that was pinned; None for a source.
         digest: of the batches in the window (of the manifest, for a source).
         left_out: days in the window that had failed and never been published.
-        files: for a source, its manifest.
+        files: for a source, its manifest; for a model, the versions that scored, each with its share.
     """
 
     name: str

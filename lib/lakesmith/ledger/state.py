@@ -8,6 +8,8 @@ Three rules decide what an input in trouble does to a batch D:
 - on an earlier day (`last`, `previous`), an input that was never there for want of a file or a run blocks D; one that failed its
   audit and never had rows is left out, named and warned of, so that one bad day does not stop a year;
 - a rejected correction leaves the rows published before it, and those are what later days go on reading.
+
+A table of scores that declares it may repeat its last scores where a failure blocks it: such a batch is blocked and runnable.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from typing import Any
 
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.graph import TableGraph
-from lakesmith.contracts.model import Contract, Input, OnMissing
+from lakesmith.contracts.model import Contract, Input, ModelRole, OnMissing
+from lakesmith.ledger.arms import repeated
 from lakesmith.ledger.history import TableHistory
 from lakesmith.ledger.live import NO_FILES, LiveTable
 from lakesmith.ledger.manifest import DayFiles, DayState, Manifest
@@ -56,7 +59,8 @@ class BatchState:
         reason: why, in words; empty when fresh or closed.
         blockers: for a blocked batch, the inputs' batches that keep it from running.
         left_out: days of inputs that it goes without.
-        runnable: a run could be tried now. A batch for which a landing file is awaited is not.
+        runnable: a run could be tried now. A batch for which a landing file is awaited is not, a blocked one only where it can
+            repeat the last scores.
         for_failure: a batch that is not there because something failed, not because something never ran.
     """
 
@@ -78,7 +82,8 @@ class Judge:
         live: what a table holds now; None when it was never made.
         landed: the landing files of a source's days, pinned where a table has read them before.
         fingerprints: of a table as its files stand now, under the scheme that a record was made by.
-        timelines: what became of a model's versions; a table that reads a model has no batch due before its first champion's.
+        timelines: what became of a model's versions; a table that reads a model has no batch due before the first version in its
+            role.
         settings: what transforms may read.
     """
 
@@ -128,16 +133,14 @@ class Judge:
         }
 
     def due(self, table: str, nights: BatchRange) -> BatchRange | None:
-        """The batches that those nights own; of a table that reads a model, from its first champion's first batch on."""
+        """The batches that those nights own; of a table of scores, from the first batch of the first version in its role."""
         owned = self.graph.due(table, nights)
-        models = [i.model for i in self.graph.contracts[table].inputs if i.model]
-        if owned is None or not models:
+        entry = self.graph.contracts[table].model_input
+        if owned is None or entry is None:
             return owned
-        since = [self._timelines(model).since for model in models]
-        firsts = [day for day in since if day is not None]
-        if len(firsts) < len(models):
-            return None
-        return owned.intersection(BatchRange(max(firsts), date.max))
+        timeline = self._timelines(entry.model or "")
+        first = timeline.since if entry.role is ModelRole.CHAMPION else timeline.challenged_since
+        return owned.intersection(BatchRange(first, date.max)) if first is not None else None
 
     def _spans(self, nights: BatchRange, wanted: set[str]) -> dict[str, BatchRange]:
         """The batches of every table that the answer may depend on: children before their parents."""
@@ -211,11 +214,13 @@ class Judge:
             return state(State.CLOSED)
         if blockers:
             named = [(table, d) for table, d, _ in blockers]
+            for_failure = all(found is not None and found.for_failure for _, _, found in blockers)
             return state(
                 State.BLOCKED,
                 "needs " + _listed([_why(table, d, found) for table, d, found in blockers]),
                 blockers=tuple(named),
-                for_failure=all(found is not None and found.for_failure for _, _, found in blockers),
+                for_failure=for_failure,
+                runnable=for_failure and standing is None and contract.repeats_scores,
             )
         out = tuple(left_out)
         last = history.last(day)
@@ -251,6 +256,9 @@ class Judge:
     ) -> str:
         """Why a published batch would come out differently now; empty when it would not."""
         reads = {read.name: read for read in record.inputs}
+        again = next((said for read in record.inputs if (said := repeated(read)) is not None), None)
+        if again is not None:
+            return f"it repeats the scores of {again['batch']}: {again['reason']}"
         for entry in contract.inputs:
             read = reads.get(entry.name)
             if read is None:

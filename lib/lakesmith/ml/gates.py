@@ -13,7 +13,7 @@ from typing import Any
 
 from lakesmith.contracts.declaration import LESS_IS_BETTER, ModelDeclaration
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Verdict", "against", "judge"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def judge(
     """
     gates = declaration.gates
     verdicts = [
-        _against("minimum", metric, metrics[metric], least, "required")
+        against("minimum", metric, metrics[metric], least, "required")
         for metric, least in gates.minimum.items()
     ]
     verdicts += [
@@ -73,7 +73,7 @@ def judge(
         slack = gates.champion_tolerance if metric in LESS_IS_BETTER else -gates.champion_tolerance
         needed = theirs[metric] + slack
         verdicts.append(
-            _against(
+            against(
                 "champion",
                 metric,
                 metrics[metric],
@@ -82,7 +82,7 @@ def judge(
             )
         )
     if gates.calibration is not None:
-        verdicts.append(_against("calibration", "ece", metrics["ece"], gates.calibration, "allowed"))
+        verdicts.append(against("calibration", "ece", metrics["ece"], gates.calibration, "allowed"))
     if gates.fresh:
         count = len(not_fresh)
         text = (
@@ -94,8 +94,17 @@ def judge(
     return tuple(verdicts)
 
 
-def _against(gate: str, metric: str, found: float, needed: float, what: str) -> Verdict:
-    less = metric in LESS_IS_BETTER
+def against(
+    gate: str, metric: str, found: float, needed: float, what: str, *, less: bool | None = None
+) -> Verdict:
+    """The verdict on one number.
+
+    Args:
+        gate: its kind.
+        what: where the needed number comes from, in words.
+        less: less is better; None takes what holds for the metric.
+    """
+    less = metric in LESS_IS_BETTER if less is None else less
     size = abs(found) if metric == "bias" else found
     passed = size <= needed if less else size >= needed
     relation = "at most" if less else "at least"

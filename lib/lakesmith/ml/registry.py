@@ -1,17 +1,17 @@
 """The versions of a model and which of them is in use.
 
-Owns every change of that: registering, promoting, rejecting, rolling back. Each is an event in `ops.model_events` first, which is
-what scoring follows, and then an alias or tag in MLflow, for those who look there. A change that a crash cut in half is put
-right by `mend`.
+Owns every change of that: registering, rolling out, promoting, rejecting, rolling back. Each is an event in `ops.model_events`
+first, which is what scoring follows, and then an alias or tag in MLflow, for those who look there. A change that a crash cut in
+half is put right by `mend`.
 """
 
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lakesmith.errors import DataRejected, UsageError
 from lakesmith.ledger.history import Ledger
@@ -65,13 +65,20 @@ class ModelRegistry:
         return self._ledger.timeline(model)
 
     def register(
-        self, model: str, run: LoggedRun, as_of: date, verdicts: Sequence[Verdict], reason: str
+        self,
+        model: str,
+        run: LoggedRun,
+        as_of: date,
+        verdicts: Sequence[Verdict],
+        reason: str,
+        first: date | None = None,
     ) -> ModelEvent:
         """Makes a run's model a version; one that passed every gate is the challenger.
 
         Args:
             as_of: the last night that the training knew.
             reason: why it was trained.
+            first: the first batch that it scores in shadow; None while nothing is scored at all.
         """
         client = self._store.client
         passed = all(verdict.passed for verdict in verdicts)
@@ -86,7 +93,7 @@ class ModelRegistry:
             version=int(made.version),
             event=kind,
             recorded_at=now(),
-            effective_from=None,
+            effective_from=first if passed else None,
             before=None,
             run_id=run.run_id,
             digest=run.digest,
@@ -115,7 +122,40 @@ class ModelRegistry:
             UsageError: `force` without a reason.
         """
         timeline = self.timeline(model)
-        registered = timeline.registered(version)
+        registered = self._promotable(timeline, version, reason, force=force)
+        forced = force and not registered.gates_passed
+        return self._crown(timeline, registered, ModelEventKind.PROMOTED, first, reason, forced=forced)
+
+    def roll_out(
+        self,
+        model: str,
+        version: int,
+        share: int,
+        first: date,
+        *,
+        force: bool = False,
+        reason: str = "",
+        checks: Sequence[Mapping[str, Any]] = (),
+    ) -> ModelEvent:
+        """A step of a version on its way into use.
+
+        Args:
+            share: percent of the entities that it scores; 0 is in shadow only.
+            first: the first batch of the step.
+            force: although a gate said no.
+            checks: the night's verdicts that led to the step.
+
+        Raises:
+            NoSuchVersion, GateFailed, UsageError: as `promote`.
+        """
+        timeline = self.timeline(model)
+        registered = self._promotable(timeline, version, reason, force=force)
+        forced = force and not registered.gates_passed
+        step = self._next(timeline, registered, ModelEventKind.ROLLOUT, first, reason, forced=forced)
+        return self._append(replace(step, share=share, gates=tuple(checks) or registered.gates))
+
+    def _promotable(self, timeline: ModelTimeline, version: int, reason: str, *, force: bool) -> ModelEvent:
+        model, registered = timeline.model, timeline.registered(version)
         if registered is None:
             raise NoSuchVersion(model, f"has no version {version}")
         last = timeline.last(version)
@@ -128,8 +168,7 @@ class ModelRegistry:
             raise GateFailed(model, version, [g["text"] for g in registered.gates if not g["passed"]])
         if force and not reason.strip():
             raise UsageError('--force needs the reason for the record: --reason "..."')
-        forced = force and not registered.gates_passed
-        return self._crown(timeline, registered, ModelEventKind.PROMOTED, first, reason, forced=forced)
+        return registered
 
     def rollback(self, model: str, first: date, reason: str) -> ModelEvent:
         """Makes the champion before this one the champion again.
@@ -149,8 +188,11 @@ class ModelRegistry:
             raise NoSuchVersion(model, f"version {previous.version} was rejected: {last.reason}")
         return self._crown(timeline, previous, ModelEventKind.ROLLED_BACK, first, reason)
 
-    def reject(self, model: str, version: int, reason: str) -> ModelEvent:
+    def reject(self, model: str, version: int, reason: str, first: date | None = None) -> ModelEvent:
         """Says that a version must never be the champion.
+
+        Args:
+            first: the first batch for which it is no challenger any more; None for all that were not scored yet.
 
         Raises:
             NoSuchVersion: there is no such version, or it is in use.
@@ -161,10 +203,7 @@ class ModelRegistry:
             raise NoSuchVersion(model, f"has no version {version}")
         if timeline.champion is not None and timeline.champion.version == version:
             raise NoSuchVersion(model, f"version {version} is the champion; roll back before rejecting it")
-        event = self._next(timeline, registered, ModelEventKind.REJECTED, None, reason)
-        self._ledger.ops.append([event])
-        self.mend(model)
-        return event
+        return self._append(self._next(timeline, registered, ModelEventKind.REJECTED, first, reason))
 
     def mend(self, model: str) -> None:
         """Brings MLflow's aliases and tags in line with the events."""
@@ -195,9 +234,13 @@ class ModelRegistry:
         *,
         forced: bool = False,
     ) -> ModelEvent:
-        event = self._next(timeline, registered, kind, first or registered.as_of, reason, forced=forced)
+        return self._append(
+            self._next(timeline, registered, kind, first or registered.as_of, reason, forced=forced)
+        )
+
+    def _append(self, event: ModelEvent) -> ModelEvent:
         self._ledger.ops.append([event])
-        self.mend(timeline.model)
+        self.mend(event.model)
         return event
 
     def _next(
@@ -224,7 +267,7 @@ class ModelRegistry:
 
 
 def _aliases(timeline: ModelTimeline) -> dict[str, int]:
-    """What each alias should name: the challenger is the newest version that passed and is not decided upon."""
+    """What each alias should name: the challenger is on its way into use, or the newest that passed and is not decided upon."""
     wanted: dict[str, int] = {}
     if timeline.champion is not None:
         wanted[CHAMPION] = timeline.champion.version
@@ -232,7 +275,10 @@ def _aliases(timeline: ModelTimeline) -> dict[str, int]:
         wanted[PREVIOUS] = timeline.previous.version
     newest = max(timeline.versions, default=None)
     last = timeline.last(newest) if newest is not None else None
-    if newest is not None and last is not None and last.event is ModelEventKind.REGISTERED:
+    step = timeline.rollout_on(date.max)
+    if step is not None:
+        wanted[CHALLENGER] = step.version
+    elif newest is not None and last is not None and last.event is ModelEventKind.REGISTERED:
         wanted[CHALLENGER] = newest
     return wanted
 

@@ -1,4 +1,4 @@
-"""A model at work: the version that scores a batch, loaded and checked, applied to features.
+"""A model at work: the versions that score a batch, loaded and checked, applied to features.
 
 Owns what stands between a stored model and a score: its files are those that were registered, the features are those that
 it was trained on, and none of them has gone missing altogether.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import reduce
@@ -19,16 +19,19 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakesmith.contracts.model import BATCH_DATE
+from lakesmith.contracts.model import BATCH_DATE, SERVED_BY
 from lakesmith.errors import DataRejected, LakesmithError
 from lakesmith.ml import pipelines
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
+    from lakesmith.ledger.arms import Arm
+
 __all__ = [
     "FACTS_FILE",
     "FeatureMissing",
+    "LoadedModel",
     "Model",
     "ModelFacts",
     "ModelUnusable",
@@ -116,13 +119,17 @@ class LoadedModel:
         """The rows of the features table with `score`.
 
         Raises:
-            FeatureMissing: a column is gone, has another type, or is null everywhere although it was not in training.
+            FeatureMissing: a column is gone or has another type.
         """
-        self._check_columns(features)
-        self._check_filled(features)
+        self.check_columns(features)
         return pipelines.with_score(self.pipeline, features)
 
-    def _check_columns(self, features: DataFrame) -> None:
+    def check_columns(self, features: DataFrame) -> None:
+        """Looks whether the features are those that it was trained on.
+
+        Raises:
+            FeatureMissing: a column is gone or has another type.
+        """
         kinds = dict(features.dtypes)
         wrong = [f"{name} ({kind})" for name, kind in self.facts.features.items() if name not in kinds]
         if wrong:
@@ -145,15 +152,17 @@ class LoadedModel:
                 f"Train the model on the table as it is: lakesmith train {self.facts.model}",
             )
 
-    def _check_filled(self, features: DataFrame) -> None:
+    def without_a_feature(self, features: DataFrame) -> dict[date, FeatureMissing]:
+        """The batches in which a feature is null in every row although in training it was not, each with its error."""
         expected = [n for n, share in self.facts.missing_shares.items() if share < _NEARLY_ALWAYS_MISSING]
         if not expected:
-            return
+            return {}
         filled: list[Column] = [F.count(name).alias(name) for name in expected]
+        found: dict[date, FeatureMissing] = {}
         for row in features.groupBy(BATCH_DATE).agg(*filled).collect():
             empty = [name for name in expected if not row[name]]
             if empty:
-                raise FeatureMissing(
+                found[row[BATCH_DATE]] = FeatureMissing(
                     self.facts.model,
                     self.version,
                     f"{', '.join(empty)} of {self.facts.features_table} {row[BATCH_DATE]} is null in every row "
@@ -161,6 +170,7 @@ class LoadedModel:
                     f"See what became of it: lakesmith quality {self.facts.features_table} --date {row[BATCH_DATE]}",
                     row[BATCH_DATE],
                 )
+        return found
 
 
 def load_model(model: str, version: int, digest: str, folder: Path) -> LoadedModel:
@@ -191,33 +201,58 @@ def load_model(model: str, version: int, digest: str, folder: Path) -> LoadedMod
 
 
 class Model:
-    """What a transform gets for the input `model`: scores each batch by the version that is pinned for it.
+    """What a transform gets for the input `model`: scores each batch by what was pinned for it.
 
     Args:
         name: of the model.
-        versions: batch -> version.
-        load: loads a version.
+        arms: batch -> the versions that score it; none where nobody holds the role.
+        loaded: every version of these.
     """
 
-    def __init__(self, name: str, versions: Mapping[date, int], load: Callable[[int], LoadedModel]) -> None:
+    def __init__(
+        self, name: str, arms: Mapping[date, Sequence[Arm]], loaded: Mapping[int, LoadedModel]
+    ) -> None:
         self.name = name
-        self._versions = versions
-        self._load = load
+        self._arms = arms
+        self._loaded = loaded
 
     def score(self, features: DataFrame) -> DataFrame:
-        """The rows of the features with `score`, `model_name` and `model_version`.
+        """The rows of the features with `score`, `model_name`, `model_version` and `served_by`.
+
+        Days on which nobody holds the role have no rows.
 
         Raises:
-            ModelUnusable: a version cannot be loaded.
             FeatureMissing: the features are not those that a version was trained on.
         """
-        by_version: dict[int, list[date]] = {}
-        for day, version in self._versions.items():
-            by_version.setdefault(version, []).append(day)
+        alike: dict[tuple[tuple[int, str, int], ...], list[date]] = {}
+        for day, arms in self._arms.items():
+            alike.setdefault(tuple((a.version, a.served_by, a.share) for a in arms), []).append(day)
         scored = [
-            self._load(version)
-            .score(features.where(F.col(BATCH_DATE).isin(days)))
-            .withColumn("model_version", F.lit(version))
-            for version, days in sorted(by_version.items())
+            self._scored(arm, self._arms[days[0]], features.where(F.col(BATCH_DATE).isin(days)))
+            for days in alike.values()
+            for arm in self._arms[days[0]]
         ]
+        if not scored:
+            nobody = features.where(F.lit(False)).withColumn("score", F.lit(None).cast("double"))
+            scored = [_labelled(nobody, None, "")]
         return reduce(DataFrame.unionByName, scored).withColumn("model_name", F.lit(self.name))
+
+    def _scored(self, arm: Arm, arms: Sequence[Arm], features: DataFrame) -> DataFrame:
+        model = self._loaded[arm.version]
+        if len(arms) > 1:
+            is_second = _bucket(self.name, arms[1], model.facts.entity) < F.lit(arms[1].share)
+            features = features.where(is_second if arm is arms[1] else ~is_second)
+        return _labelled(model.score(features), arm.version, str(arm.served_by))
+
+
+def _labelled(scored: DataFrame, version: int | None, served_by: str) -> DataFrame:
+    return scored.withColumns({"model_version": F.lit(version).cast("int"), SERVED_BY: F.lit(served_by)})
+
+
+def _bucket(model: str, arm: Arm, entity: str) -> Column:
+    """An entity's place from 0 to 99 in the rollout of a version: the same on every night, another for each version.
+
+    Shares only grow over it, so that whom a version scores at 5 % it goes on scoring at 25 %.
+    """
+    salt = F.lit(f"{model} {arm.version}")
+    return F.pmod(F.xxhash64(salt, F.col(entity).cast("string")), F.lit(100))

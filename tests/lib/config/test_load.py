@@ -85,6 +85,8 @@ def test_effective_lists_every_setting_with_its_origin(write: Write) -> None:
         EffectiveSetting("publish.attempts", 5, "default"),
         EffectiveSetting("staging.rows_per_file", 1_000_000, "default"),
         EffectiveSetting("quality.expectation_modules", ["my.rules"], "conf/dev.yml:3"),
+        EffectiveSetting("serving.failures_to_open", 3, "default"),
+        EffectiveSetting("serving.oldest_scores_days", 7, "default"),
         EffectiveSetting("mlflow.tracking_uri", None, "default"),
         EffectiveSetting(
             "storage_options.aws_secret_access_key",
@@ -262,7 +264,7 @@ def test_of_two_variables_the_deeper_one_wins(write: Write) -> None:
 
 
 ALLOWED = (
-    "landing_root, lake_root, jars_dir, spark, lease, publish, staging, quality, mlflow, "
+    "landing_root, lake_root, jars_dir, spark, lease, publish, staging, quality, serving, mlflow, "
     "storage_options, parameters, models"
 )
 

@@ -9,6 +9,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lakesmith.errors import ExitCode
+from shops import Shop
+from watched_shop import WatchedShop
 from workspaces import METERS, Workspace
 
 
@@ -40,3 +42,9 @@ def _landed(root: Path) -> Workspace:
     workspace.land(2, ("m1", 7, "High St"), ("m2", 6, "Low St"), ("m2", 9, "Low St"))
     workspace.land(3, ("m1", 1, "High St"))
     return workspace
+
+
+@pytest.fixture(scope="session")
+def first_watched(tmp_path_factory: pytest.TempPathFactory, two_versions: Shop) -> WatchedShop:
+    """The shop whose scores are acted upon, of which six days are scored; only to be copied or read."""
+    return WatchedShop.from_shop(two_versions, tmp_path_factory.mktemp("watched") / "shop")
