@@ -5,26 +5,29 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from lakesmith.contracts.days import BatchRange
-from lakesmith.engine.context import Context
+from lakesmith.contracts.load import load_project
 from lakesmith.engine.night import execute, plan_nights
 from lakesmith.engine.outcome import NightResult
 from lakesmith.engine.scoring import pin_version
+from lakesmith.engine.training import Trained
 from lakesmith.ledger.model_events import ModelEvent, ModelTimeline
 from lakesmith.ml.registry import ModelRegistry
 from lakesmith.ml.store import ModelStore
 from workspaces import Workspace
 
-__all__ = ["DAYS", "MODEL", "SCORES", "TABLES", "Shop", "night"]
+__all__ = ["DAYS", "MODEL", "PROJECT", "SCORES", "TABLES", "FirstTraining", "Shop", "night"]
 
 MODEL, SCORES = "returning", "gold.scores"
 TABLES = ["bronze.orders", "gold.customers", "gold.next_week"]
 DAYS = 45
 
 _HERE = Path(__file__).parent
+PROJECT = load_project(_HERE / "projects" / "shop")
 _CUSTOMERS = 80
 
 
@@ -103,6 +106,12 @@ class Shop(Workspace):
         rows = self.rows(table, "batch_date", "model_version")
         return {n: {version for day, version in rows if day == night(n)} for n in numbers}
 
+    def states_of(self, table: str, first: int, last: int) -> dict[int, str]:
+        """The states of a table's batches that these nights own."""
+        nights = BatchRange(night(first), night(last))
+        found = self.context().judge.judge(nights, [table]).get(table, {})
+        return {(day - night(1)).days + 1: str(state.state) for day, state in found.items()}
+
     def artifacts(self, version: int = 1, model: str = MODEL) -> Path:
         """The folder of a version's run."""
         event = self.timeline(model).registered(version)
@@ -121,8 +130,9 @@ class Shop(Workspace):
         return str(client.get_model_version(model, str(version)).tags["status"])
 
 
-def opened(shop: Shop, **settings: object) -> Context:
-    """A context with other settings than the files'."""
-    context = shop.context()
-    context.settings = context.settings.model_copy(update=settings)
-    return context
+@dataclass(frozen=True)
+class FirstTraining:
+    """A shop of which all nights were run and the model trained once: version 1 is the challenger."""
+
+    shop: Shop
+    trained: Trained

@@ -1,30 +1,28 @@
-"""The shop with a trained model, made once: only to be copied or read."""
+"""The shop with a trained model, made once: only to be copied or read.
+
+What it takes is imported where it is made: tests beside it that need neither Spark nor MLflow must not wait for them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from pyspark.sql import SparkSession
 
-from lakesmith.engine.keeping import train_and_keep
-from lakesmith.engine.training import Trained
-from lakesmith.errors import ExitCode
-from planted_models import plant
-from shops import DAYS, MODEL, TABLES, Shop, night
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
-
-@dataclass(frozen=True)
-class FirstTraining:
-    """A shop of which all nights were run and the model trained once: version 1 is the challenger."""
-
-    shop: Shop
-    trained: Trained
+    from shops import FirstTraining, Shop
 
 
 @pytest.fixture(scope="session")
 def first_training(tmp_path_factory: pytest.TempPathFactory, spark_session: SparkSession) -> FirstTraining:
+    """The shop with all its nights run and the model trained once: version 1 is the challenger."""
+    from lakesmith.engine.keeping import train_and_keep
+    from lakesmith.errors import ExitCode
+    from shops import DAYS, MODEL, TABLES, FirstTraining, Shop
+
     shop = Shop.made_in(tmp_path_factory.mktemp("trained") / "shop")
     assert shop.nights(1, DAYS, TABLES).exit_code is ExitCode.DONE
     context = shop.context()
@@ -35,6 +33,9 @@ def first_training(tmp_path_factory: pytest.TempPathFactory, spark_session: Spar
 @pytest.fixture(scope="session")
 def two_versions(tmp_path_factory: pytest.TempPathFactory, first_training: FirstTraining) -> Shop:
     """The shop with a second version, whose scores are others."""
+    from planted_models import plant
+    from shops import DAYS, MODEL, night
+
     shop = first_training.shop.copied_to(tmp_path_factory.mktemp("two") / "shop")
     plant(shop.context(), MODEL, night(DAYS), seed=3)
     return shop

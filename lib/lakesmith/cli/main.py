@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from lakesmith import __version__
 from lakesmith.cli import (
@@ -41,8 +42,20 @@ _PLAINLY = {
     "Input should be greater than or equal to": "expected at least",
 }
 
+
+class _Commands(TyperGroup):
+    """Lets a signal keep its exit code: of whatever Ctrl-C can be, Typer makes a 130."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Stopped as told:
+            return int(told.exit_code)
+
+
 _app = typer.Typer(
     name="lakesmith",
+    cls=_Commands,
     help="Daily files in, trustworthy versioned Delta tables out. Begin with `lakesmith demo` or "
     "`lakesmith doctor`.",
     epilog=_EPILOG,

@@ -15,6 +15,7 @@ from multiprocessing.pool import ThreadPool
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from py4j.protocol import Py4JJavaError
 from pyspark import inheritable_thread_target
 from pyspark.errors import PySparkException
 from pyspark.ml import PipelineModel, Transformer
@@ -32,7 +33,7 @@ from lakesmith.contracts.declaration import (
     Scalar,
 )
 from lakesmith.contracts.model import BATCH_DATE, Contract
-from lakesmith.errors import LakesmithError
+from lakesmith.errors import DataRejected, LakesmithError
 from lakesmith.ml import pipelines
 from lakesmith.ml.evaluation import Evaluation, best_threshold, classification, regression
 from lakesmith.ml.frames import (
@@ -46,9 +47,11 @@ from lakesmith.ml.frames import (
 from lakesmith.ml.split import Fold
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from lakesmith.ml.split import AsOfDates
 
-__all__ = ["FitFailed", "Fitted", "Trial", "combinations", "evaluate", "fit", "fit_baseline"]
+__all__ = ["FitFailed", "Fitted", "OneClass", "Trial", "combinations", "evaluate", "fit", "fit_baseline"]
 
 _AT_ONCE = 2
 
@@ -62,6 +65,17 @@ class FitFailed(LakesmithError):
         super().__init__(
             f"{model}: the candidate {candidate} could not be fitted: {reason}. Look at its features and parameters in "
             f"conf/models/{model}.yml."
+        )
+
+
+class OneClass(DataRejected):
+    """The labels that a classification is to learn from are all the same."""
+
+    def __init__(self, declaration: ModelDeclaration, days: Sequence[date], label: int) -> None:
+        self.model = declaration.name
+        super().__init__(
+            f"{declaration.name}: every label of {min(days)} .. {max(days)} is {label}, and a classification learns from both. "
+            f"Look at {declaration.label.table}.{declaration.label.column}, or lengthen split.warm_up in {declaration.file}."
         )
 
 
@@ -140,8 +154,11 @@ def fit(
         progress: told what was tried, how many are done and how many there are.
 
     Raises:
+        OneClass: the labels of a classification are all the same.
         FitFailed: a candidate could not be fitted.
     """
+    if is_classification(declaration):
+        _check_classes(declaration, rows, dates)
     tried = combinations(declaration)
     done = itertools.count(1)
 
@@ -171,6 +188,19 @@ def fit(
         threshold,
         evaluate(declaration, predictions, threshold, replicates=0),
     )
+
+
+def _check_classes(declaration: ModelDeclaration, rows: DataFrame, dates: AsOfDates) -> None:
+    found = rows.groupBy(BATCH_DATE).agg(F.count(LABEL).alias("labels"), F.sum(LABEL).alias("ones")).collect()
+    labels = {row[BATCH_DATE]: (row["labels"], row["ones"]) for row in found}
+    for days in (
+        *(fold.train for fold in dates.folds),
+        *(fold.validate for fold in dates.folds),
+        dates.train,
+    ):
+        count, ones = (sum(part) for part in zip(*(labels.get(day, (0, 0)) for day in days), strict=True))
+        if ones in (0, count):
+            raise OneClass(declaration, days, int(bool(ones)))
 
 
 def _try(
@@ -211,9 +241,10 @@ def _fit(
 ) -> PipelineModel:
     try:
         return pipelines.pipeline(declaration, contract, candidate, parameters, features).fit(rows)
-    except PySparkException as error:
-        # Spark's messages of a fit speak of columns and parameters, not of rows.
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except (PySparkException, Py4JJavaError) as error:
+        # What Spark ML refuses comes as Java's own. Its messages of a fit speak of columns and parameters, not of rows.
+        said = error.java_exception.getMessage() if isinstance(error, Py4JJavaError) else str(error)
+        reason = said.strip().splitlines()[0] if said and said.strip() else type(error).__name__
         raise FitFailed(declaration.name, candidate.name, reason) from error
 
 

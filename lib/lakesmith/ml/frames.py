@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from lakesmith.contracts.declaration import ModelDeclaration, ProblemKind
 from lakesmith.contracts.model import BATCH_DATE
-from lakesmith.errors import InputMissing
+from lakesmith.errors import DataRejected, InputMissing
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -81,11 +81,21 @@ def check_labels(declaration: ModelDeclaration, frame: DataFrame, lag_days: int)
 
     Raises:
         InputMissing: rows without a label.
+        DataRejected: labels of a classification that are neither 0 nor 1.
     """
     counts = frame.groupBy(BATCH_DATE).agg(
-        F.count(F.lit(1)).alias("rows"), F.count(F.when(F.col(LABEL).isNull(), 1)).alias("unknown")
+        F.count(F.lit(1)).alias("rows"),
+        F.count(F.when(F.col(LABEL).isNull(), 1)).alias("unknown"),
+        F.count(F.when(~F.col(LABEL).isin(0.0, 1.0), 1)).alias("others"),
     )
-    found = {row[BATCH_DATE]: (row["rows"], row["unknown"]) for row in counts.collect()}
+    rows = counts.collect()
+    others = sum(row["others"] for row in rows)
+    if is_classification(declaration) and others:
+        raise DataRejected(
+            f"{declaration.name}: {others} labels in {declaration.label.table}.{declaration.label.column} are neither 0 nor 1. "
+            f"Say what is predicted by a boolean, or declare problem: regression in {declaration.file}."
+        )
+    found = {row[BATCH_DATE]: (row["rows"], row["unknown"]) for row in rows}
     unknown = {day: missing for day, (_, missing) in sorted(found.items()) if missing}
     if unknown:
         day, missing = next(iter(unknown.items()))

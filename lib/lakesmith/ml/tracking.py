@@ -145,8 +145,10 @@ def _datasets(inputs: Sequence[tuple[str, str, int, str]]) -> list[Any]:
     found = []
     for table, path, version, context in inputs:
         source = DeltaDatasetSource(path=path, delta_table_version=version)
+        # Of two datasets with one name and digest MLflow keeps one, and one context.
+        digest = f"version-{version}-{context}"
         # MLflow's own class for a dataset that nobody loads leaves a method abstract that it inherits.
-        dataset = MetaDataset(source, name=table, digest=f"version-{version}")  # type: ignore[abstract]
+        dataset = MetaDataset(source, name=table, digest=digest)  # type: ignore[abstract]
         found.append(DatasetInput(dataset._to_mlflow_entity(), [InputTag("mlflow.data.context", context)]))
     return found
 

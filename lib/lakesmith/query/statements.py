@@ -119,11 +119,15 @@ def _names(tree: Any) -> list[str]:
 
 
 def _without_end(sql: str) -> str:
-    """The statement without the semicolon that ends it, and what comes after."""
-    # Positions are of bytes; there is one statement, so that a semicolon outside of texts can only end it.
+    """The statement without semicolons around it, and what comes after."""
+    # Positions are of bytes; there is one statement, so that a semicolon outside of texts can only begin or end it.
     raw = sql.encode()
+    begins, seen = 0, False
     for position, kind in duckdb.tokenize(sql):
-        before = raw[:position].decode().strip()
-        if kind == duckdb.token_type.operator and raw[position : position + 1] == b";" and before:
-            return before
-    return sql.strip()
+        if kind != duckdb.token_type.operator or raw[position : position + 1] != b";":
+            seen = True
+        elif seen:
+            return raw[begins:position].decode().strip()
+        else:
+            begins = position + 1
+    return raw[begins:].decode().strip()

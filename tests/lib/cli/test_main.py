@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -12,7 +14,21 @@ from lakesmith import __version__
 from lakesmith.errors import ExitCode, LeaseHeld
 from workspaces import Workspace
 
-COMMANDS = ["doctor", "demo", "run", "backfill", "status", "quality", "sql", "simulate", "config", "catalog"]
+COMMANDS = [
+    "doctor",
+    "demo",
+    "run",
+    "backfill",
+    "status",
+    "quality",
+    "sql",
+    "train",
+    "score",
+    "models",
+    "simulate",
+    "config",
+    "catalog",
+]
 
 
 def test_help_names_every_command(ask: Ask) -> None:
@@ -87,6 +103,23 @@ def test_ctrl_c_says_that_nothing_is_half_done(
     answer = ask("config", "show")
     assert (answer.code, answer.out) == (ExitCode.INTERRUPTED, "")
     assert answer.err.startswith("interrupted: ")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, ExitCode.TERMINATED), (signal.SIGINT, ExitCode.INTERRUPTED)]
+)
+def test_a_signal_has_its_own_exit_code(
+    ask: Ask, meters: Workspace, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: ExitCode
+) -> None:
+    def told(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr("lakesmith.config.load.load_settings", told)
+    answer = ask("config", "show")
+    assert (answer.code, answer.out) == (code, "")
+    assert answer.err == (
+        "interrupted: nothing half-done is visible; the same command goes on where this one stopped.\n"
+    )
 
 
 def test_no_project_says_where_it_looked(ask: Ask, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +11,9 @@ from pyspark.ml import PipelineModel, Transformer
 from pyspark.sql import DataFrame, SparkSession
 
 from lakesmith.contracts.declaration import Algorithm, Calibration, Candidate, ModelDeclaration, Preparation
-from lakesmith.contracts.load import load_project
 from lakesmith.ml import pipelines
-from shops import night
+from shops import PROJECT, night
 
-PROJECT = load_project(Path(__file__).parents[2] / "projects" / "shop")
 RETURNING, REVENUE = PROJECT.models["returning"], PROJECT.models["revenue"]
 CONTRACT = PROJECT.graph.contract("gold.customers")
 DDL = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -196,6 +197,8 @@ def test_a_variable_of_the_caller_is_no_table(ask: Asked) -> None:
     assert frame.num_rows
     with pytest.raises(UnknownTable):
         ask("FROM frame")
+    with pytest.raises(QueryFailed):
+        ask("FROM query_table('frame')")
 
 
 def test_whatever_is_asked_the_lake_stays_as_it_is(ask: Asked, meters: Workspace) -> None:
@@ -217,3 +220,20 @@ def test_the_first_rows_are_kept_and_the_others_counted(tables: Callable[[str | 
     assert (found.shown.to_pydict(), found.rows) == ({"n": [0, 0, 0]}, 30_000)
     none = Question(tables("latest"), "SELECT meter FROM gold.usage WHERE false").first(3)
     assert (none.shown.to_pydict(), none.rows) == ({"meter": []}, 0)
+
+
+def test_a_question_can_be_stopped(tables: Callable[[str | None], Tables]) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    endless = Question(
+        tables("latest"), "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
+    )
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            endless.table()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -67,6 +67,14 @@ def test_what_does_more_than_read_tables_is_refused(sql: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "kind", ["INSERT INTO gold.usage VALUES (1)", "COPY gold.usage TO 'x'", "PRAGMA version"]
+)
+def test_the_kind_of_what_is_refused_is_named(kind: str) -> None:
+    with pytest.raises(QueryRefused, match=f"^{kind.split()[0]} is refused"):
+        parse(kind)
+
+
+@pytest.mark.parametrize(
     ("sql", "said"), [("", "no statement"), ("-- x", "no statement"), ("SELEC 1", '"SELEC"')]
 )
 def test_what_is_no_sql_is_told_with_duckdbs_words(sql: str, said: str) -> None:
@@ -80,6 +88,8 @@ def test_what_is_no_sql_is_told_with_duckdbs_words(sql: str, said: str) -> None:
         (" SELECT 1 ; -- done", "SELECT 1"),
         ("SELECT 'ä;b' AS x -- ; no end\n;", "SELECT 'ä;b' AS x -- ; no end"),
         ("/* ; */ SELECT 1", "/* ; */ SELECT 1"),
+        ("; ;\nSELECT 1;;", "SELECT 1"),
+        ("-- first\n; SELECT 1;", "SELECT 1"),
     ],
 )
 def test_what_stands_after_a_statement_is_left_out(sql: str, text: str) -> None:

@@ -1,0 +1,237 @@
+"""A model at work: its files are those registered, its features those of training, every batch has the version pinned for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pyspark.ml import PipelineModel
+from pyspark.ml.feature import SQLTransformer
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lakesmith.errors import ExitCode
+from lakesmith.ml.serving import (
+    FACTS_FILE,
+    FeatureMissing,
+    LoadedModel,
+    Model,
+    ModelFacts,
+    ModelUnusable,
+    folder_digest,
+    load_model,
+)
+from shops import night
+
+FACTS = ModelFacts(
+    model="returning",
+    problem="classification",
+    entity="customer_id",
+    features_table="gold.customers",
+    features={"orders": "bigint", "gap": "double"},
+    missing_shares={"gap": 0.25},
+    threshold=0.4,
+)
+DDL = "customer_id bigint, orders bigint, gap double, batch_date date"
+
+
+@pytest.fixture
+def tenth() -> Callable[[int], PipelineModel]:
+    """Makes a fitted model without fitting one: the score is a tenth of the orders, plus the version."""
+
+    def made(version: int) -> PipelineModel:
+        statement = f"SELECT *, orders / 10D + {version} AS prediction FROM __THIS__"
+        return PipelineModel([SQLTransformer(statement=statement)])
+
+    return made
+
+
+def features(spark: SparkSession, *rows: tuple[int, int | None, float | None, date]) -> DataFrame:
+    return spark.createDataFrame(list(rows), DDL)
+
+
+# --- what is loaded -------------------------------------------------------------------------------------------------
+
+
+def files(root: Path) -> Path:
+    (root / "model" / "sparkml").mkdir(parents=True)
+    (root / "model" / "sparkml" / "part").write_bytes(b"trees")
+    FACTS.write(root / "model")
+    return root / "model"
+
+
+def test_facts_are_read_as_they_were_written(tmp_path: Path) -> None:
+    assert ModelFacts.read(files(tmp_path)) == FACTS
+
+
+def test_the_digest_is_of_names_and_contents(tmp_path: Path) -> None:
+    folder = files(tmp_path)
+    digest = folder_digest(folder)
+    assert len(digest) == 64
+    assert folder_digest(files(tmp_path / "again")) == digest
+
+    part = folder / "sparkml" / "part"
+    part.write_bytes(b"trees!")
+    longer = folder_digest(folder)
+    part.write_bytes(b"trees")
+    assert folder_digest(folder) == digest
+    part.rename(folder / "sparkml" / "port")
+    renamed = folder_digest(folder)
+    (folder / "sparkml" / "port").rename(folder / "part")
+    moved = folder_digest(folder)
+    (folder / "part").unlink()
+    assert len({digest, longer, renamed, moved, folder_digest(folder)}) == 5
+
+
+@pytest.mark.parametrize("damage", ["changed", "added", "gone"])
+def test_other_files_than_those_registered_are_refused(tmp_path: Path, damage: str) -> None:
+    folder = files(tmp_path)
+    registered = folder_digest(folder)
+    part = folder / "sparkml" / "part"
+    if damage == "changed":
+        part.write_bytes(b"threes"[: len(b"trees")])
+    elif damage == "added":
+        (folder / "sparkml" / "more").touch()
+    else:
+        part.unlink()
+
+    with pytest.raises(ModelUnusable) as caught:
+        load_model("returning", 3, registered, folder)
+
+    assert (caught.value.model, caught.value.version) == ("returning", 3)
+    assert caught.value.exit_code is ExitCode.FAILED
+    assert str(caught.value) == (
+        f"returning version 3 cannot be used: its files have SHA-256 {folder_digest(folder)[:12]}..., registered was "
+        f"{registered[:12]}.... Take the champion before it: lakesmith models rollback returning"
+    )
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnusable, match=f"cannot be used: there is no folder {tmp_path / 'model'}"):
+        load_model("returning", 3, "", tmp_path / "model")
+
+
+def test_files_that_spark_cannot_load_are_refused(tmp_path: Path, spark_session: SparkSession) -> None:
+    folder = files(tmp_path)
+    with pytest.raises(ModelUnusable, match="cannot be used: Spark cannot load model: ") as caught:
+        load_model("returning", 3, folder_digest(folder), folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_is_loaded_with_its_facts(
+    tmp_path: Path, spark_session: SparkSession, tenth: Callable[[int], PipelineModel]
+) -> None:
+    folder = tmp_path / "model"
+    tenth(0).save((folder / "sparkml").as_uri())
+    FACTS.write(folder)
+    assert (folder / FACTS_FILE).is_file()
+
+    loaded = load_model("returning", 3, folder_digest(folder), folder)
+
+    assert (loaded.version, loaded.facts) == (3, FACTS)
+    scored = loaded.score(features(spark_session, (1, 7, 2.0, night(1))))
+    assert [tuple(row) for row in scored.collect()] == [(1, 7, 2.0, night(1), 0.7)]
+
+
+# --- what is scored -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def loaded(spark_session: SparkSession, tenth: Callable[[int], PipelineModel]) -> LoadedModel:
+    return LoadedModel(3, FACTS, tenth(0))
+
+
+def refusal(loaded: LoadedModel, frame: DataFrame) -> str:
+    with pytest.raises(FeatureMissing) as caught:
+        loaded.score(frame)
+    assert caught.value.exit_code is ExitCode.REJECTED
+    assert (caught.value.model, caught.value.version) == ("returning", 3)
+    return str(caught.value)
+
+
+def test_a_column_that_is_gone_is_named(loaded: LoadedModel, spark_session: SparkSession) -> None:
+    frame = features(spark_session, (1, 7, 2.0, night(1))).drop("orders")
+    assert refusal(loaded, frame) == (
+        "returning version 3 cannot score these rows: gold.customers has no column orders (bigint). "
+        "Train the model on the table as it is: lakesmith train returning"
+    )
+
+
+def test_a_type_that_changed_is_named(loaded: LoadedModel, spark_session: SparkSession) -> None:
+    frame = features(spark_session, (1, 7, 2.0, night(1))).withColumn("orders", F.col("orders").cast("int"))
+    assert refusal(loaded, frame) == (
+        "returning version 3 cannot score these rows: types in gold.customers changed: orders is int, was bigint. "
+        "Train the model on the table as it is: lakesmith train returning"
+    )
+
+
+def test_a_feature_that_is_null_in_a_whole_batch_is_named(
+    loaded: LoadedModel, spark_session: SparkSession
+) -> None:
+    frame = features(
+        spark_session,
+        (1, 7, 2.0, night(1)),
+        (2, 7, None, night(1)),
+        (1, 7, None, night(2)),
+        (2, 7, None, night(2)),
+    )
+    assert refusal(loaded, frame) == (
+        "returning version 3 cannot score these rows: gap of gold.customers 2024-01-02 is null in every row (in training in "
+        "25%). See what became of it: lakesmith quality gold.customers --date 2024-01-02"
+    )
+
+
+def test_a_feature_that_was_nearly_always_null_may_be_so_again(
+    loaded: LoadedModel, spark_session: SparkSession
+) -> None:
+    rare = replace(loaded, facts=replace(FACTS, missing_shares={"gap": 0.97}))
+    frame = features(spark_session, (1, 7, None, night(1)))
+    assert [row["score"] for row in rare.score(frame).collect()] == [0.7]
+
+
+def test_more_columns_and_no_rows_do_no_harm(loaded: LoadedModel, spark_session: SparkSession) -> None:
+    frame = features(spark_session, (1, 7, 2.0, night(1))).withColumn("new", F.lit("x"))
+    assert [row["new"] for row in loaded.score(frame).collect()] == ["x"]
+    assert loaded.score(frame.limit(0)).collect() == []
+
+
+# --- which version scores -------------------------------------------------------------------------------------------
+
+
+def test_every_batch_is_scored_by_its_own_version(
+    spark_session: SparkSession, tenth: Callable[[int], PipelineModel]
+) -> None:
+    asked: list[int] = []
+
+    def load(version: int) -> LoadedModel:
+        asked.append(version)
+        return LoadedModel(version, FACTS, tenth(version))
+
+    model = Model("returning", {night(1): 1, night(2): 2, night(3): 1}, load)
+    frame = features(spark_session, *[(5, 5, 1.0, night(n)) for n in (1, 2, 3, 4)])
+
+    scored = model.score(frame)
+
+    wanted = ["batch_date", "score", "model_version", "model_name"]
+    assert sorted(tuple(row) for row in scored.select(wanted).collect()) == [
+        (night(1), 1.5, 1, "returning"),
+        (night(2), 2.5, 2, "returning"),
+        (night(3), 1.5, 1, "returning"),
+    ]
+    assert dict(scored.dtypes)["model_version"] == "int"
+    assert asked == [1, 2]
+
+
+def test_a_version_is_loaded_only_when_it_scores() -> None:
+    def load(version: int) -> Any:
+        raise ModelUnusable("returning", version, "its files are gone")
+
+    model = Model("returning", {night(1): 1}, load)
+    assert model.name == "returning"
+    with pytest.raises(ModelUnusable, match="version 1 cannot be used: its files are gone"):
+        model.score(SimpleNamespace(where=lambda *_: None))
