@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from pyspark.ml import PipelineModel
@@ -16,6 +14,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakesmith.errors import ExitCode
+from lakesmith.ledger.arms import Arm, ServedBy
+from lakesmith.ledger.model_events import ModelEvent, ModelEventKind
 from lakesmith.ml.serving import (
     FACTS_FILE,
     FeatureMissing,
@@ -180,7 +180,11 @@ def test_a_feature_that_is_null_in_a_whole_batch_is_named(
         (1, 7, None, night(2)),
         (2, 7, None, night(2)),
     )
-    assert refusal(loaded, frame) == (
+    found = loaded.without_a_feature(frame)
+    assert {day: (error.batch_date, error.exit_code) for day, error in found.items()} == {
+        night(2): (night(2), ExitCode.REJECTED)
+    }
+    assert str(found[night(2)]) == (
         "returning version 3 cannot score these rows: gap of gold.customers 2024-01-02 is null in every row (in training in "
         "25%). See what became of it: lakesmith quality gold.customers --date 2024-01-02"
     )
@@ -191,7 +195,8 @@ def test_a_feature_that_was_nearly_always_null_may_be_so_again(
 ) -> None:
     rare = replace(loaded, facts=replace(FACTS, missing_shares={"gap": 0.97}))
     frame = features(spark_session, (1, 7, None, night(1)))
-    assert [row["score"] for row in rare.score(frame).collect()] == [0.7]
+    assert rare.without_a_feature(frame) == {}
+    assert list(loaded.without_a_feature(frame)) == [night(1)]
 
 
 def test_more_columns_and_no_rows_do_no_harm(loaded: LoadedModel, spark_session: SparkSession) -> None:
@@ -203,35 +208,71 @@ def test_more_columns_and_no_rows_do_no_harm(loaded: LoadedModel, spark_session:
 # --- which version scores -------------------------------------------------------------------------------------------
 
 
+def arm(version: int, served_by: ServedBy = ServedBy.CHAMPION, share: int = 100) -> Arm:
+    event = ModelEvent(
+        model="returning",
+        version=version,
+        event=ModelEventKind.REGISTERED,
+        recorded_at=datetime(2024, 1, 1, tzinfo=UTC),
+        effective_from=None,
+        before=None,
+        run_id="",
+        digest="",
+        as_of=night(1),
+        who="",
+    )
+    return Arm(event, served_by, share)
+
+
 def test_every_batch_is_scored_by_its_own_version(
     spark_session: SparkSession, tenth: Callable[[int], PipelineModel]
 ) -> None:
-    asked: list[int] = []
-
-    def load(version: int) -> LoadedModel:
-        asked.append(version)
-        return LoadedModel(version, FACTS, tenth(version))
-
-    model = Model("returning", {night(1): 1, night(2): 2, night(3): 1}, load)
-    frame = features(spark_session, *[(5, 5, 1.0, night(n)) for n in (1, 2, 3, 4)])
+    """A day of which nobody holds the role has no rows, and one that was not asked for neither."""
+    versions = {night(1): (arm(1),), night(2): (arm(2, ServedBy.ASKED),), night(3): (arm(1),), night(5): ()}
+    model = Model("returning", versions, {n: LoadedModel(n, FACTS, tenth(n)) for n in (1, 2)})
+    frame = features(spark_session, *[(5, 5, 1.0, night(n)) for n in (1, 2, 3, 4, 5)])
 
     scored = model.score(frame)
 
-    wanted = ["batch_date", "score", "model_version", "model_name"]
+    wanted = ["batch_date", "score", "model_version", "served_by", "model_name"]
     assert sorted(tuple(row) for row in scored.select(wanted).collect()) == [
-        (night(1), 1.5, 1, "returning"),
-        (night(2), 2.5, 2, "returning"),
-        (night(3), 1.5, 1, "returning"),
+        (night(1), 1.5, 1, "champion", "returning"),
+        (night(2), 2.5, 2, "asked", "returning"),
+        (night(3), 1.5, 1, "champion", "returning"),
     ]
     assert dict(scored.dtypes)["model_version"] == "int"
-    assert asked == [1, 2]
 
 
-def test_a_version_is_loaded_only_when_it_scores() -> None:
-    def load(version: int) -> Any:
-        raise ModelUnusable("returning", version, "its files are gone")
+def test_days_on_which_nobody_scores_have_the_same_columns(
+    spark_session: SparkSession, tenth: Callable[[int], PipelineModel]
+) -> None:
+    frame = features(spark_session, (5, 5, 1.0, night(1)))
+    nobody = Model("returning", {night(1): ()}, {}).score(frame)
+    somebody = Model("returning", {night(1): (arm(1),)}, {1: LoadedModel(1, FACTS, tenth(1))}).score(frame)
+    assert nobody.collect() == []
+    assert nobody.dtypes == somebody.dtypes
 
-    model = Model("returning", {night(1): 1}, load)
-    assert model.name == "returning"
-    with pytest.raises(ModelUnusable, match="version 1 cannot be used: its files are gone"):
-        model.score(SimpleNamespace(where=lambda *_: None))
+
+def test_arms_share_the_entities_and_shares_only_grow(
+    spark_session: SparkSession, tenth: Callable[[int], PipelineModel]
+) -> None:
+    frame = features(spark_session, *[(n, 5, 1.0, night(1)) for n in range(1000)])
+    loaded = {n: LoadedModel(n, FACTS, tenth(n)) for n in (1, 2, 3)}
+
+    def by_challenger(challenger: int, share: int) -> set[int]:
+        arms = (arm(1, share=100 - share), arm(challenger, ServedBy.CHALLENGER, share))
+        rows = Model("returning", {night(1): arms}, loaded).score(frame).collect()
+        assert sorted(row["customer_id"] for row in rows) == list(range(1000))
+        assert {(row["model_version"], row["served_by"], row["score"]) for row in rows} <= {
+            (1, "champion", 1.5),
+            (challenger, "challenger", challenger + 0.5),
+        }
+        return {row["customer_id"] for row in rows if row["served_by"] == "challenger"}
+
+    few, more, most = (by_challenger(2, share) for share in (5, 25, 90))
+    assert few < more < most
+    # About their shares of a thousand: three standard deviations of so many draws.
+    for found, share in ((few, 0.05), (more, 0.25), (most, 0.9)):
+        assert abs(len(found) - 1000 * share) < 3 * (1000 * share * (1 - share)) ** 0.5
+    # Another version has other customers, so that not always the same ones are tried on.
+    assert not few <= by_challenger(3, 25)
