@@ -26,7 +26,7 @@ from lakesmith.quality.gate import Gate
 from lakesmith.quality.great_expectations_runner import COUNTS_ONLY, quiet_context, validate
 from parity.frames import COLUMNS, DAYS, Row
 
-__all__ = ["Asked", "Disagreement", "Tally", "answer", "compare", "reduced"]
+__all__ = ["Answer", "Asked", "Disagreement", "Tally", "answer", "compare", "reduced", "same_answer"]
 
 _TABLE = "silver.everything"
 _COLUMNS = {name: parse_type(text) for name, text in COLUMNS.items()}
@@ -134,7 +134,7 @@ def compare(
                     tally.why_neither[one[0], my.condition] += 1
                     continue
                 tally.compared[one[0]] += 1
-                if not _same(my, their):
+                if not same_answer(my, their):
                     of_batch = [row for row in rows if row[-1] == day]
                     found.append(Disagreement(one, day, of_batch, my, their))
     tally.disagreements += found
@@ -281,7 +281,7 @@ def answer(native: Mapping[str, Any]) -> Answer:
     return native["success"], result
 
 
-def _same(mine: Answer | NotComputed, theirs: Answer | NotComputed) -> bool:
+def same_answer(mine: Answer | NotComputed, theirs: Answer | NotComputed) -> bool:
     """Equal as the JSON that is kept: there 1, 1.0 and true are three values."""
     if isinstance(mine, NotComputed) or isinstance(theirs, NotComputed):
         return False
