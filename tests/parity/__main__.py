@@ -2,22 +2,25 @@
 
 Asks the gate and Great Expectations the same, until each compiled expectation type was compared N times,
 and Java and Python whether they find 20 x N patterns. Prints what was asked, what the loader refused and
-every disagreement, made as small as it gets. Ends with 1 when there is one.
+every disagreement, made as small as it gets. Ends with 1 when there is one, or when time ran out first.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import platform
 import sys
 import time
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -48,10 +51,23 @@ def main() -> int:
 
     # This project's own session: what holds of it holds of a night.
     spark = open_context("dev", Path(__file__).parents[2]).spark
+    print(f"seed {options.seed}; {_versions(spark)}")
     apart = _try_patterns(spark, 20 * options.examples, options.seed)
     tally = _run(spark, options.examples, options.seed, timedelta(minutes=options.minutes))
     _print(tally)
-    return 1 if tally.disagreements or apart else 0
+    too_few = [kind for kind in COMPILED if tally.compared[kind] < options.examples]
+    if too_few:
+        print(f"fewer than {options.examples} examples, since time ran out: {', '.join(too_few)}")
+    return 1 if tally.disagreements or apart or too_few else 0
+
+
+def _versions(spark: SparkSession) -> str:
+    """What the answers were given by."""
+    packages = ", ".join(
+        f"{name} {version(name)}" for name in ("great-expectations", "pyspark", "hypothesis")
+    )
+    jvm: Any = spark._jvm
+    return f"{packages}, Java {jvm.java.lang.System.getProperty('java.version')}, Python {platform.python_version()}"
 
 
 def _try_patterns(spark: SparkSession, wanted: int, first_seed: int) -> int:
@@ -131,12 +147,20 @@ def _first_of_each(found: list[Disagreement]) -> list[Disagreement]:
 
 def _print(tally: Tally) -> None:
     console = Console(width=140)
+    # As Markdown: docs/parity.md has the table of the last long run.
     table = Table(
-        "type", "compiled as", "examples", "refused", "neither", "handed over", "disagreements", box=None
+        "type",
+        "compiled as",
+        "examples",
+        "refused",
+        "neither",
+        "handed over",
+        "disagreements",
+        box=box.MARKDOWN,
     )
     for kind, how in COMPILED.items():
         counts = (tally.compared, tally.refused, tally.neither, tally.handed_over, tally.disagreed)
-        table.add_row(kind, how, *(str(counter[kind]) for counter in counts))
+        table.add_row(f"`{kind}`", how, *(str(counter[kind]) for counter in counts))
     console.print(table)
     for kind, reason in sorted(tally.why_neither):
         console.print(

@@ -1,7 +1,7 @@
 """The gate against Great Expectations: many expectations over the batches of one small frame.
 
-Owns what counts as the same answer, and the tally. The comparison is exact: verdict, counts and observed
-value. Where neither side can compute an expectation (an overflow, a cast) they agree, and it is counted.
+Owns what counts as the same answer, and the tally. The comparison is exact, to the last digit and its type: verdict,
+counts and observed value. Where neither side can compute an expectation (an overflow, a cast) they agree, and it is counted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lakesmith.quality.gate import Gate
 from lakesmith.quality.great_expectations_runner import COUNTS_ONLY, quiet_context, validate
 from parity.frames import COLUMNS, DAYS, Row
 
-__all__ = ["Asked", "Disagreement", "Tally", "answer", "compare", "reduced"]
+__all__ = ["Answer", "Asked", "Disagreement", "Tally", "answer", "compare", "reduced", "same_answer"]
 
 _TABLE = "silver.everything"
 _COLUMNS = {name: parse_type(text) for name, text in COLUMNS.items()}
@@ -127,14 +127,14 @@ def compare(
     with _frame(spark, rows) as frame:
         mine = _gate_answers(frame, compiled, days)
         for day in days:
-            theirs = _great_expectations_answers(frame.where(frame[BATCH_DATE] == day), compiled)
+            theirs = _great_expectations_answers(frame.where(frame[BATCH_DATE] == day), compiled, mine[day])
             for one, my, their in zip(compiled, mine[day], theirs, strict=True):
                 if isinstance(my, NotComputed) and isinstance(their, NotComputed) and my.typed:
                     tally.neither[one[0]] += 1
                     tally.why_neither[one[0], my.condition] += 1
                     continue
                 tally.compared[one[0]] += 1
-                if my != their:
+                if not same_answer(my, their):
                     of_batch = [row for row in rows if row[-1] == day]
                     found.append(Disagreement(one, day, of_batch, my, their))
     tally.disagreements += found
@@ -231,10 +231,15 @@ def _gate_answers(
     return {day: [answer(result.native()) for result in verdicts[day].results] for day in days}
 
 
-def _great_expectations_answers(batch: DataFrame, asked: Sequence[Asked]) -> list[Answer | NotComputed]:
+def _great_expectations_answers(
+    batch: DataFrame, asked: Sequence[Asked], mine: Sequence[Answer | NotComputed]
+) -> list[Answer | NotComputed]:
+    """What the gate could not compute is asked alone: most likely it fails here, too, and takes its bundle with it."""
+    alone = {at for at, my in enumerate(mine) if isinstance(my, NotComputed)}
+    counting = {at for at, (kind, _) in enumerate(asked) if kind in _COUNTING_DISTINCT} - alone
+    others = set(range(len(asked))) - alone - counting
     found = {}
-    for counting in (True, False):
-        part = [at for at, (kind, _) in enumerate(asked) if (kind in _COUNTING_DISTINCT) is counting]
+    for part in (*([at] for at in alone), sorted(counting), sorted(others)):
         found |= dict(zip(part, _asked_together(batch, [asked[at] for at in part]), strict=True))
     return [found[at] for at in range(len(asked))]
 
@@ -274,6 +279,13 @@ def answer(native: Mapping[str, Any]) -> Answer:
         # Great Expectations leaves infinity in, which is not JSON.
         result["observed_value"] = str(result["observed_value"])
     return native["success"], result
+
+
+def same_answer(mine: Answer | NotComputed, theirs: Answer | NotComputed) -> bool:
+    """Equal as the JSON that is kept: there 1, 1.0 and true are three values."""
+    if isinstance(mine, NotComputed) or isinstance(theirs, NotComputed):
+        return False
+    return json.dumps(mine, sort_keys=True) == json.dumps(theirs, sort_keys=True)
 
 
 def _raised(info: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from lakesmith.quality import predicates
-from parity.comparison import Tally, compare, reduced
+from parity.comparison import Answer, Tally, compare, reduced, same_answer
 from parity.frames import COLUMNS, DAYS, Row
 from parity.suites import Example, examples
 
@@ -52,6 +52,16 @@ def test_a_gate_that_answers_otherwise_is_found_and_made_small(
     assert isinstance(small.mine, tuple)
     assert isinstance(small.theirs, tuple)
     assert (small.mine[0], small.theirs[0]) == (False, True)
+
+
+def test_an_answer_of_another_type_is_another_answer() -> None:
+    measured: list[Answer] = [(True, {"observed_value": value}) for value in (1, 1.0, True)]
+
+    assert [[same_answer(one, other) for other in measured] for one in measured] == [
+        [True, False, False],
+        [False, True, False],
+        [False, False, True],
+    ]
 
 
 def _row(batch: date, units: int | None) -> Row:

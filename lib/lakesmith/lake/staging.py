@@ -159,7 +159,8 @@ def _read_log(
     contract: Contract, lake: LakeLocation, run_id: str, folder: str, batches: Sequence[date]
 ) -> Staged:
     path = f"{lake.path(contract.table)}/{folder}/_delta_log/{0:020d}.json"
-    actions = [json.loads(line) for line in LakeFiles(lake).read(path).decode().splitlines()]
+    # As bytes: a text splits at U+2028 and the like as well, which may stand in the statistics of a column.
+    actions = [json.loads(line) for line in LakeFiles(lake).read(path).splitlines()]
     files = [_staged_file(action["add"], folder) for action in actions if "add" in action]
     owned = set(batches)
     strays = sorted({str(day) for day, _ in files if day not in owned})
