@@ -21,7 +21,7 @@ from lakesmith.ml.serving import ModelFacts
 from lakesmith.ml.store import ModelStore
 from lakesmith.ml.tracking import TrainingLog, log_training
 
-__all__ = ["plant", "plant_champion"]
+__all__ = ["plant", "plant_champion", "plant_pair"]
 
 _ROWS = 60
 
@@ -30,6 +30,12 @@ def plant_champion(context: Context, model: str, first: date, *, seed: int = 1) 
     """A new version of a model, promoted: it scores the batches from a day on."""
     event = plant(context, model, first, seed=seed)
     return ModelRegistry(ModelStore(context.settings), context.ledger).promote(model, event.version, first)
+
+
+def plant_pair(context: Context, model: str, first: date) -> None:
+    """A champion that scores the batches from a day on, and a challenger with other scores in its shadow."""
+    plant_champion(context, model, first)
+    plant(context, model, first, seed=2, first=first)
 
 
 def plant(

@@ -16,7 +16,7 @@ from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.load import load_project
 from lakesmith.engine.submit import open_context
 from lakesmith.simulate import SimulationSpec, simulate
-from planted_models import plant_champion
+from planted_models import plant_pair
 from workspaces import digests
 
 ROOT = Path(__file__).parents[2]
@@ -45,10 +45,10 @@ def submit(*arguments: str | Path, env: dict[str, str] = BARE, cwd: Path) -> sub
 
 def test_every_job_gives_what_a_night_gives(tmp_path: Path, spark_session: SparkSession) -> None:
     alone, night = project(tmp_path / "alone"), project(tmp_path / "night")
-    # Scores need a champion; both lakes begin with the same.
+    # Scores need a champion, and those in shadow a challenger; both lakes begin with the same.
     context = open_context("dev", alone)
     for model in context.project.models:
-        plant_champion(context, model, NIGHTS.first)
+        plant_pair(context, model, NIGHTS.first)
     shutil.copytree(
         context.settings.lake_root, open_context("dev", night).settings.lake_root, dirs_exist_ok=True
     )

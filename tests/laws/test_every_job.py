@@ -29,7 +29,7 @@ from lakesmith.engine.submit import open_context
 from lakesmith.errors import ExitCode
 from lakesmith.ledger.manifest import LandingFolder
 from lakesmith.simulate import SimulationSpec, simulate
-from planted_models import plant_champion
+from planted_models import plant_pair
 from workspaces import digests
 
 ROOT = Path(__file__).parents[2]
@@ -116,11 +116,11 @@ def _land(landing: Path, family: Family) -> tuple[date, date]:
 
 
 def _plant_models(folder: Path, family: Family, first: date) -> None:
-    """A champion of every model that the family reads, in a lake that the three begin from."""
+    """A champion and a challenger of every model that the family reads, in a lake that the three begin from."""
     (folder / "planted").mkdir()
     models = {i.model for table in family.tables for i in GRAPH.contracts[table].inputs if i.model}
     for model in sorted(models):
-        plant_champion(_context(folder, "planted"), model, first)
+        plant_pair(_context(folder, "planted"), model, first)
 
 
 def _context(folder: Path, lake: str) -> Context:
