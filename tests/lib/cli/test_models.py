@@ -21,8 +21,9 @@ POOR = Verdict("minimum", False, 0.55, 0.6, "roc_auc 0.5500 should be at least 0
 
 @pytest.fixture
 def here(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """The shop with two versions, as the working folder."""
+    """The shop with two versions, as the working folder, on a terminal wide enough for every table."""
     monkeypatch.chdir(shop.root)
+    monkeypatch.setenv("COLUMNS", "200")
     return shop
 
 
@@ -74,7 +75,7 @@ def test_every_version_is_listed_with_what_became_of_it(ask: Ask, here: Shop) ->
         [],
         ["revenue: no version yet. lakesmith train revenue"],
     ]
-    assert ask("models", "list", "revenue").out == "revenue: no version yet. lakesmith train revenue\n\n"
+    assert ask("models", "list", "revenue").out == "revenue: no version yet. lakesmith train revenue\n"
 
 
 def test_models_as_json_hold_every_event(ask: Ask, here: Shop) -> None:
