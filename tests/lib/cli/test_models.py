@@ -411,13 +411,15 @@ def test_a_training_that_a_gate_refuses_exits_3_and_offers_no_promotion(
         (
             (MODEL, "--as-of", "2024-02-01"),
             ExitCode.MISSING,
-            "returning: as of the night 2024-02-01 there are 1 training dates, of which 6 are needed. The first night that this "
-            "split can be trained on is 2024-02-11. Wait for it, or shorten the split: models.returning.split in settings",
+            "returning: as of the night 2024-02-01 there are 0 training dates, of which 6 are needed. The first night that this "
+            "split can be trained on is 2024-02-12. Wait for it, or shorten the split: models.returning.split in settings",
         ),
         (
             (MODEL, "--as-of", "2024-02-16"),
             ExitCode.MISSING,
-            "returning: gold.customers 2024-01-15 is needed and was never published",
+            "returning: gold.next_week 2024-02-09 is needed and was never published (needs bronze.orders 2024-02-15, which is "
+            "missing, bronze.orders 2024-02-16, which is missing). Publish it first: lakesmith run --date 2024-02-16 --table "
+            "gold.next_week",
         ),
     ],
     ids=["a model misspelt", "too early a night", "a night that was never run"],
