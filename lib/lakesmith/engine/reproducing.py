@@ -139,6 +139,7 @@ def reproduce(context: Context, run_id: str, tell: Callable[[str], None]) -> Rep
     Raises:
         UsageError: there is no such run, or it is no training.
         ArchivedCodeUnusable: the code that it kept does not run here.
+        NotReproduced: its recipe or its model is not what the training left, or the code ended by an error.
     """
     from mlflow.exceptions import MlflowException
 
@@ -162,6 +163,8 @@ def reproduce(context: Context, run_id: str, tell: Callable[[str], None]) -> Rep
         store.artifacts(model, run_id, MODEL_FOLDER) as model_folder,
     ):
         recipe = _read_recipe(run_id, recipe_file)
+        digest = folder_digest(model_folder)
+        _check_registered(context, model, run_id, digest)
         said: deque[str] = deque(maxlen=_LINES_SHOWN)
 
         def hear(line: str) -> None:
@@ -187,7 +190,7 @@ def reproduce(context: Context, run_id: str, tell: Callable[[str], None]) -> Rep
         again = json.loads((out / _METRICS_FILE).read_text(encoding="utf-8"))
         # The session must be there before Spark's loader is.
         spark = context.spark
-        loaded = load_model(model, 0, folder_digest(model_folder), model_folder)
+        loaded = load_model(model, 0, digest, model_folder)
         scores, differ = _compared(
             loaded.score(_test_rows(context, loaded.facts, _pinned(recipe))),
             spark.read.parquet((out / _SCORES_FILE).as_uri()),
@@ -208,6 +211,17 @@ def _read_recipe(run_id: str, file: Path) -> dict[str, Any]:
         found = f"its {_RECIPE} is not what a training writes ({type(error).__name__}: {error})"
         raise NotReproduced(run_id, found) from error
     return recipe
+
+
+def _check_registered(context: Context, model: str, run_id: str, digest: str) -> None:
+    """Refuses a model other than the one registered, before anything is made to be compared with it."""
+    registered = next((e for e in context.ledger.timeline(model).events if e.run_id == run_id), None)
+    if registered is not None and registered.digest != digest:
+        raise NotReproduced(
+            run_id,
+            f"the files of its model have SHA-256 {digest[:12]}..., registered was {registered.digest[:12]}...; bring them back "
+            f"from a backup",
+        )
 
 
 def _test_rows(context: Context, facts: ModelFacts, pinned: PinnedRows) -> DataFrame:

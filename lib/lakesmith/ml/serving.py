@@ -43,6 +43,8 @@ FACTS_FILE = "lakesmith.json"
 """Beside MLflow's own files: what Lakesmith needs to know of a model before it scores."""
 
 _SPARK_MODEL = "sparkml"
+# MLflow puts it beside a model that somebody loads by its registered name; nothing of a score hangs on it.
+_MLFLOWS_NOTE = "registered_model_meta"
 _NEARLY_ALWAYS_MISSING = 0.95
 
 
@@ -99,9 +101,10 @@ class ModelFacts:
 
 
 def folder_digest(folder: Path) -> str:
-    """SHA-256 over the paths and contents of all files of a folder, as hexadecimal digits."""
+    """SHA-256 over the paths and contents of all files of a model's folder, as hexadecimal digits."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+    note = folder / _MLFLOWS_NOTE
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p != note):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
     return digest.hexdigest()

@@ -88,6 +88,15 @@ def test_the_digest_is_of_names_and_contents(tmp_path: Path) -> None:
     assert len({digest, longer, renamed, moved, folder_digest(folder)}) == 5
 
 
+def test_a_note_of_mlflow_beside_a_model_changes_nothing(tmp_path: Path) -> None:
+    folder = files(tmp_path)
+    digest = folder_digest(folder)
+    (folder / "registered_model_meta").write_text("model_name: returning\n")
+    assert folder_digest(folder) == digest
+    (folder / "sparkml" / "registered_model_meta").touch()
+    assert folder_digest(folder) != digest
+
+
 @pytest.mark.parametrize("damage", ["changed", "added", "gone"])
 def test_other_files_than_those_registered_are_refused(tmp_path: Path, damage: str) -> None:
     folder = files(tmp_path)
