@@ -106,6 +106,7 @@ def test_models_as_json_hold_every_event(ask: Ask, here: Shop) -> None:
         "who": getpass.getuser(),
         "reason": "first",
         "forced": False,
+        "share": None,
         "gates": [dict(gate) for gate in registered.gates],
     }
     assert found["revenue"]["events"] == []
@@ -128,7 +129,7 @@ def test_a_version_is_shown_with_its_events_gates_and_card(ask: Ask, here: Shop)
     assert found[:4] == [
         ["when (UTC)", "who", "what", "why"],
         [moments[0], who, "registered", "first"],
-        [moments[3], who, "promoted, scores from 2024-02-11"],
+        [moments[3], who, "promoted, from 2024-02-11"],
         [],
     ]
     shown = lines(answer.out)

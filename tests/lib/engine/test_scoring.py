@@ -90,7 +90,8 @@ def test_a_commit_names_the_version_and_its_digest(first_scored: Shop) -> None:
     (batch,) = provenance.batches
     (read,) = [read for read in batch.inputs if read.name == "model"]
     event = registered(first_scored, 1)
-    assert read == InputRead("model", "models.returning", 1, event.digest)
+    served = {"version": 1, "served_by": "champion", "share": 100}
+    assert read == InputRead("model", "models.returning", 1, event.digest, files=(served,))
     standing = first_scored.context().ledger.history(SCORES).standing(night(FIRST))
     assert standing is not None
     assert read in standing.inputs
