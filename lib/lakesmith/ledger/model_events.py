@@ -154,7 +154,10 @@ class ModelTimeline:
         return min((day for day in firsts if day is not None), default=None)
 
     def challenger_on(self, day: date) -> ModelEvent | None:
-        """The event that made the challenger of a day: the newest version that passed, unless it was decided upon by then."""
+        """The registration of a day's challenger: the version on its way into use, else the newest that passed and is undecided."""
+        step = self.rollout_on(day)
+        if step is not None:
+            return self.registered(step.version)
         for event in reversed(self._in_force(day)):
             if event.event is ModelEventKind.REGISTERED:
                 decided = [e for e in self._in_force(day) if e.version == event.version and e.event.decides]
@@ -172,7 +175,7 @@ class ModelTimeline:
         return None if ended else steps[-1]
 
     def _in_force(self, day: date) -> tuple[ModelEvent, ...]:
-        # A rejection without a day is older than days of rejections; it holds for all.
+        # Rejections once had no day; these hold for all.
         return tuple(
             e
             for e in self.events
