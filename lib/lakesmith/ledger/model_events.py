@@ -154,7 +154,7 @@ class ModelTimeline:
         return min((day for day in firsts if day is not None), default=None)
 
     def challenger_on(self, day: date) -> ModelEvent | None:
-        """The registration of a day's challenger: the version on its way into use, else the newest that passed and is undecided."""
+        """The registration of a day's challenger: the version on its way into use, else the newest that passed, if undecided."""
         step = self.rollout_on(day)
         if step is not None:
             return self.registered(step.version)

@@ -225,7 +225,7 @@ def test_a_change_of_champion_is_one_command_and_one_sentence(ask: Ask, here: Sh
         "returning version 2 is the champion from the batch 2024-02-16 on (better on web customers)\n",
         "returning version 1 is the champion again from the batch 2024-02-18 on (it promised too much)\n",
         "returning version 2 is rejected (biased)\n",
-        "returning version 3 is the champion from the batch 2024-02-14 on (forced) (nothing else reads the new column)\n",
+        "returning version 3 is the champion from the batch 2024-02-18 on (forced) (nothing else reads the new column)\n",
     ]
     assert here.aliases() == {"champion": 3, "previous_champion": 1}
     assert [(e.version, str(e.event), e.reason, e.forced) for e in here.timeline().events[3:]] == [
@@ -249,7 +249,7 @@ def test_a_change_as_json_is_the_event(ask: Ask, here: Shop) -> None:
     assert (found["event"], found["version"], found["effective_from"], found["reason"]) == (
         "rejected",
         1,
-        None,
+        "2024-02-16",
         "biased",
     )
 
