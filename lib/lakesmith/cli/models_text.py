@@ -162,9 +162,11 @@ def _state(timeline: ModelTimeline, version: int) -> Text:
     step = timeline.rollout_on(date.max)
     if step is not None and step.version == version:
         return Text(f"rollout, {step.share} %" if step.share else "rollout, in shadow", style="yellow")
+    if timeline.challenger is not None and timeline.challenger.version == version:
+        return Text("challenger")
     words = {
-        "registered": "challenger",
-        "rollout": "challenger",
+        "registered": "passed",
+        "rollout": "passed",
         "promoted": "former champion",
         "rolled_back": "former champion",
     }
@@ -302,8 +304,8 @@ def reproduction_json(found: Reproduction) -> dict[str, Any]:
         "model": found.model,
         "run_id": found.run_id,
         "same": found.same,
-        "recorded": dict(found.recorded),
-        "again": dict(found.again),
+        "recorded": {name: _number(value) for name, value in found.recorded.items()},
+        "again": {name: _number(value) for name, value in found.again.items()},
         "scores": found.scores,
         "scores_differ": found.scores_differ,
         "environment": list(found.environment),

@@ -148,6 +148,16 @@ class ModelTimeline:
         return in_force[-1] if in_force else None
 
     @property
+    def challenger(self) -> ModelEvent | None:
+        """The registration of the challenger of now, whether anything is scored yet or not."""
+        step = self.rollout_on(date.max)
+        if step is not None:
+            return self.registered(step.version)
+        passed = [e for e in self.events if e.event is ModelEventKind.REGISTERED]
+        decided = passed and any(e.version == passed[-1].version and e.event.decides for e in self.events)
+        return passed[-1] if passed and not decided else None
+
+    @property
     def challenged_since(self) -> date | None:
         """The first batch that any challenger scores in shadow; None while there never was one."""
         firsts = [e.effective_from for e in self.events if e.event is ModelEventKind.REGISTERED]

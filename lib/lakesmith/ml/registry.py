@@ -267,19 +267,14 @@ class ModelRegistry:
 
 
 def _aliases(timeline: ModelTimeline) -> dict[str, int]:
-    """What each alias should name: the challenger is on its way into use, or the newest that passed and is not decided upon."""
+    """What each alias should name."""
     wanted: dict[str, int] = {}
     if timeline.champion is not None:
         wanted[CHAMPION] = timeline.champion.version
     if timeline.previous is not None:
         wanted[PREVIOUS] = timeline.previous.version
-    newest = max(timeline.versions, default=None)
-    last = timeline.last(newest) if newest is not None else None
-    step = timeline.rollout_on(date.max)
-    if step is not None:
-        wanted[CHALLENGER] = step.version
-    elif newest is not None and last is not None and last.event is ModelEventKind.REGISTERED:
-        wanted[CHALLENGER] = newest
+    if timeline.challenger is not None:
+        wanted[CHALLENGER] = timeline.challenger.version
     return wanted
 
 

@@ -92,8 +92,8 @@ def test_aliases_follow_what_happens(models: Registered) -> None:
     assert seen == [
         {"challenger": 1},
         {"champion": 1},
-        # The newest version is the challenger or nobody is: what came before it was passed over.
-        {"champion": 1},
+        # One that failed its gates takes nobody's place.
+        {"champion": 1, "challenger": 2},
         {"champion": 1, "challenger": 4},
         {"champion": 4, "previous_champion": 1},
         {"champion": 1, "previous_champion": 4},
