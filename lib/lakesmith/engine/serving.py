@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -100,9 +101,10 @@ def loaded_version(context: Context, event: ModelEvent) -> LoadedModel:
     # The session must be there before Spark's loader is.
     _ = context.spark
     store = ModelStore(context.settings)
+    files = ExitStack()
     try:
-        with store.artifacts(event.model, event.run_id, MODEL_FOLDER) as folder:
-            return load_model(event.model, event.version, event.digest, folder)
+        folder = files.enter_context(store.artifacts(event.model, event.run_id, MODEL_FOLDER))
+        return replace(load_model(event.model, event.version, event.digest, folder), files=files)
     except ArtifactMissing as error:
         reason = f"its run {event.run_id} in {store.shown_uri} holds no {MODEL_FOLDER}"
         raise ModelUnusable(event.model, event.version, reason) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import reduce
 from pathlib import Path
@@ -112,11 +112,17 @@ def folder_digest(folder: Path) -> str:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A version that was checked and loaded."""
+    """A version that was checked and loaded.
+
+    Args:
+        files: keeps what was downloaded for it from being removed. Spark reads the values of an imputer when it transforms, not
+            when it loads.
+    """
 
     version: int
     facts: ModelFacts
     pipeline: PipelineModel
+    files: object = field(default=None, compare=False, repr=False)
 
     def score(self, features: DataFrame) -> DataFrame:
         """The rows of the features table with `score`.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -360,3 +364,27 @@ def test_the_timeline_outlives_mlflow(scored: Shop) -> None:
     assert scored.scored_by(FIRST + 1) == {FIRST + 1: {1}}
     ModelRegistry(store, scored.context().ledger).mend(MODEL)
     assert scored.aliases()["champion"] == 1
+
+
+def test_a_model_that_a_server_handed_out_scores_after_the_download(
+    scored: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Spark reads an imputer's values when it transforms; what was downloaded must be there as long, and no longer."""
+    here = ModelStore.artifacts
+    downloads: list[Path] = []
+
+    @contextmanager
+    def downloaded(store: ModelStore, model: str, run_id: str, path: str) -> Iterator[Path]:
+        with here(store, model, run_id, path) as found, TemporaryDirectory(dir=tmp_path) as folder:
+            downloads.append(Path(folder))
+            shutil.copytree(found, Path(folder) / path)
+            yield Path(folder) / path
+
+    monkeypatch.setattr(ModelStore, "artifacts", downloaded)
+
+    night_after = scored.nights(FIRST + 1, None, [SCORES])
+
+    assert (night_after.exit_code, len(downloads)) == (ExitCode.DONE, 1)
+    assert scored.scored_by(FIRST + 1) == {FIRST + 1: {1}}
+    gc.collect()
+    assert not downloads[0].exists()
