@@ -132,6 +132,7 @@ class _StagedByHand:
         self.unchanged: list[BatchRecord] = []
         self.warnings: list[str] = []
         self.batch_warnings: dict[date, tuple[str, ...]] = {}
+        self.unserved: dict[date, str] = {}
 
     def execute(self, job: Job | None) -> tuple[list[BatchRecord], int | None]:
         files, audits, records = [], {}, {}

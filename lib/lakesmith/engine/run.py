@@ -154,7 +154,7 @@ def _recorded(
     result: TableResult,
 ) -> date | None:
     """Carries an attempt out and writes down what came of it. Returns the batch that ended it, when others can do without."""
-    run, contract = attempt.run, attempt.contract
+    run = attempt.run
     try:
         records, version = carry_out()
     except Stopped as error:
@@ -174,7 +174,7 @@ def _recorded(
     if not done and attempt.unserved:
         # What stands in for the model is a run of its own.
         return None
-    with step(Step.RECORD, contract.table):
+    with step(Step.RECORD, run.contract.table):
         whole = run_record(run, context, done, version=version, warnings=attempt.warnings)
         result.runs.append(context.ledger.record_run(whole))
     return None
