@@ -76,9 +76,10 @@ class Ledger:
         """What the table holds now; None when it was never made. Records commits that a crash left unrecorded."""
         if table not in self._live:
             opened = self.lake.open(table)
-            self._live[table] = LiveTable.of(opened) if opened is not None else None
+            found = LiveTable.of(opened) if opened is not None else None
             if opened is not None:
                 self._record_lost(table, opened.version())
+            self._live[table] = found
         return self._live[table]
 
     def timeline(self, model: str) -> ModelTimeline:
@@ -113,6 +114,8 @@ class Ledger:
         self.ops.append(stamped)
         for entry in stamped:
             self.history(entry.table).add(entry)
+            # Whoever records a batch has published it; of a quarantine nobody else would ask anew in this process.
+            self._live.pop(entry.table, None)
         return tuple(stamped)
 
     def record_run(self, record: RunRecord) -> RunRecord:
