@@ -9,6 +9,8 @@ from datetime import date
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from lakesmith.contracts.days import BatchRange
+from lakesmith.engine.night import execute, plan_nights
 from lakesmith.errors import ExitCode
 from lakesmith.ledger.ops import Ops
 from lakesmith.ledger.records import BatchOutcome, NightRecord, QualityRecord, RunRecord
@@ -57,6 +59,18 @@ def test_a_backfill_publishes_every_table_whole(first_build: Workspace) -> None:
     assert meters.states(1, 3) == {
         table: "fresh fresh" if table == "gold.next_day" else "fresh fresh fresh" for table in ALL
     }
+
+
+def test_the_process_that_published_a_quarantine_knows_what_it_holds(meters: Workspace) -> None:
+    """What trains or runs on in the same process would else take its own batches for somebody else's."""
+    meters.land(2, ("m1", 7, ""), ("m2", 6, ""), ("m3", -1, ""), *[(f"m{n}", 1, "") for n in range(4, 9)])
+    context = meters.context()
+    nights = BatchRange(day(1), day(2))
+
+    execute(context, plan_nights(context, nights, UP_TO_SILVER))
+
+    judged = context.judge.judge(nights, UP_TO_SILVER)
+    assert {str(state.state) for states in judged.values() for state in states.values()} == {"fresh"}
 
 
 def test_rows_are_accounted_for(meters: Workspace) -> None:
