@@ -26,7 +26,7 @@ from lakesmith.config.load import load_settings
 from lakesmith.contracts.expectations import ROW_RULE_TYPES
 from lakesmith.contracts.graph import TableGraph
 from lakesmith.contracts.load import load_project
-from lakesmith.contracts.model import Mode, ModelRole, OnMissing, Rows, Severity, SourceFormat
+from lakesmith.contracts.model import Mode, OnMissing, Rows, Severity, SourceFormat
 from lakesmith.contracts.tables import LAYERS
 from lakesmith.contracts.windows import WindowKind
 from lakesmith.errors import ExitCode, InvalidProject
@@ -304,11 +304,7 @@ def test_the_picture_is_the_graph() -> None:
 def test_the_demo_is_shown_with_every_table() -> None:
     shown = next(b.text for b in blocks(chapter("Two commands")) if b.language == "text")
     table = shown[: shown.index("\n\n")]
-    graph = load_project(ROOT).graph
-    # The demo has no challenger, and so nothing in shadow.
-    inputs = {name: graph.contracts[name].model_input for name in graph.order}
-    made = [n for n, entry in inputs.items() if entry is None or entry.role is not ModelRole.CHALLENGER]
-    assert [line.split()[0] for line in table.splitlines()[1:]] == made
+    assert [line.split()[0] for line in table.splitlines()[1:]] == list(load_project(ROOT).graph.order)
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
