@@ -47,6 +47,7 @@ class Answer:
     Args:
         version: that it made; None when it made none.
         error: the type of its error.
+        said: the error's message.
         lost_attempts: commits that others were faster than.
     """
 
@@ -54,6 +55,7 @@ class Answer:
     version: int | None
     error: str | None
     lost_attempts: int
+    said: str = ""
 
 
 class Race(StrEnum):
@@ -101,7 +103,9 @@ def _racer(
             operation = Operation({day: _content(number, process) for day in _days(kind, number, process)})
             result = perform(Path(root), operation)
             error = type(result.error).__name__ if result.error is not None else None
-            told.put(Answer(process, result.runs[-1].version if result.runs else None, error, puts - 1))
+            said = str(result.error) if result.error is not None else ""
+            made = result.runs[-1].version if result.runs else None
+            told.put(Answer(process, made, error, puts - 1, said))
             read.wait()
 
 
@@ -182,7 +186,10 @@ def _judge(
     for answer in answers:
         counts["conflicts"] += answer.lost_attempts
         if answer.error is not None:
-            counts["gave up" if answer.error == CommitConflict.__name__ else "failed"] += 1
+            expected = answer.error == CommitConflict.__name__
+            counts["gave up" if expected else "failed"] += 1
+            if not expected:
+                print(f"process {answer.process}: {answer.error}: {answer.said}", file=sys.stderr, flush=True)
             continue
         counts["published"] += 1
         if answer.version is None or answer.version not in commits:
