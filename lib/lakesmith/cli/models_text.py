@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 __all__ = [
     "comparison_json",
     "comparison_lines",
+    "differences_table",
     "event_json",
     "event_line",
+    "interval_json",
     "interval_text",
     "models_json",
     "models_lines",
@@ -192,19 +194,25 @@ def version_lines(timeline: ModelTimeline, event: ModelEvent, card: str) -> list
 def comparison_lines(found: Comparison) -> list[RenderableType]:
     """Two versions beside each other, with the interval of the difference."""
     first, second = (f"version {version}" for version in found.versions)
-    table = grid("metric", first, second, "difference", right=[first, second, "difference"])
-    for metric, gap in found.differences.items():
-        table.add_row(
-            metric, *[interval_text(e.metrics[metric]) for e in found.evaluations], interval_text(gap)
-        )
     rows = found.evaluations[0].rows
     return [
         f"{found.model}: both on the same {rows:,} rows, as of {found.dates[0]} .. {found.dates[-1]}",
         "",
-        table,
+        differences_table(found.versions, found.evaluations, found.differences),
         "",
         f"difference: {first} minus {second}, the same customers drawn for both; an interval that holds 0 tells no difference",
     ]
+
+
+def differences_table(
+    versions: Sequence[int], evaluations: Sequence[Evaluation], differences: Mapping[str, Interval]
+) -> RenderableType:
+    """Every metric of two versions on the same rows, and by how much the first exceeds the second."""
+    names = [f"version {version}" for version in versions]
+    table = grid("metric", *names, "difference", right=[*names, "difference"])
+    for metric, gap in differences.items():
+        table.add_row(metric, *[interval_text(e.metrics[metric]) for e in evaluations], interval_text(gap))
+    return table
 
 
 def reproduction_lines(found: Reproduction) -> list[RenderableType]:
@@ -291,10 +299,7 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
         "versions": list(found.versions),
         "rows": found.evaluations[0].rows,
         "metrics": [evaluation.to_dict()["metrics"] for evaluation in found.evaluations],
-        "differences": {
-            metric: {"value": _number(gap.value), "low": _number(gap.low), "high": _number(gap.high)}
-            for metric, gap in found.differences.items()
-        },
+        "differences": {metric: interval_json(gap) for metric, gap in found.differences.items()},
     }
 
 
@@ -310,6 +315,11 @@ def reproduction_json(found: Reproduction) -> dict[str, Any]:
         "scores_differ": found.scores_differ,
         "environment": list(found.environment),
     }
+
+
+def interval_json(found: Interval) -> dict[str, float | None]:
+    """A number with its interval for programs; null where undefined."""
+    return {"value": _number(found.value), "low": _number(found.low), "high": _number(found.high)}
 
 
 def _number(value: float) -> float | None:

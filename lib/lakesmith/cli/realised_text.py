@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
-from lakesmith.cli.models_text import interval_text
+from lakesmith.cli.models_text import differences_table, interval_json, interval_text
 from lakesmith.cli.wording import grid
 from lakesmith.contracts.declaration import METRICS
 
 if TYPE_CHECKING:
     from lakesmith.contracts.declaration import ModelDeclaration
     from lakesmith.engine.realised import Realised, Served
-    from lakesmith.ml.evaluation_values import Interval
 
 __all__ = ["realised_json", "realised_lines"]
 
@@ -45,17 +43,12 @@ def realised_lines(found: Realised, declaration: ModelDeclaration) -> list[Rende
     ]
     if found.paired is None:
         return [*lines, "no row was scored by both versions"]
-    table = grid("metric", first, second, "difference", right=[first, second, "difference"])
-    for metric, gap in found.paired.differences.items():
-        table.add_row(
-            metric, *[interval_text(e.metrics[metric]) for e in found.paired.evaluations], interval_text(gap)
-        )
     rows = found.paired.evaluations[0].rows
     return [
         *lines,
         f"both on the same {rows:,} rows, as they scored them then, in shadow or not: {found.paired.days}",
         "",
-        table,
+        differences_table(found.versions, found.paired.evaluations, found.paired.differences),
         "",
         f"difference: {first} minus {second}; an interval that holds 0 tells no difference",
     ]
@@ -75,7 +68,7 @@ def realised_json(found: Realised) -> dict[str, Any]:
             "to": paired.days.last.isoformat(),
             "rows": paired.evaluations[0].rows,
             "metrics": [evaluation.to_dict()["metrics"] for evaluation in paired.evaluations],
-            "differences": {metric: _interval_json(gap) for metric, gap in paired.differences.items()},
+            "differences": {metric: interval_json(gap) for metric, gap in paired.differences.items()},
         },
     }
 
@@ -86,11 +79,6 @@ def _served_json(served: Served) -> dict[str, Any]:
         "from": served.days.first.isoformat() if served.days else None,
         "to": served.days.last.isoformat() if served.days else None,
         "rows": served.evaluation.rows if served.evaluation else 0,
-        "outcome": _interval_json(served.outcome) if served.outcome else None,
+        "outcome": interval_json(served.outcome) if served.outcome else None,
         "metrics": served.evaluation.to_dict()["metrics"] if served.evaluation else None,
     }
-
-
-def _interval_json(found: Interval) -> dict[str, float | None]:
-    values = {"value": found.value, "low": found.low, "high": found.high}
-    return {name: None if math.isnan(value) else value for name, value in values.items()}

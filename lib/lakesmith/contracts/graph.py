@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.declaration import ModelDeclaration
-from lakesmith.contracts.model import Contract, Source
+from lakesmith.contracts.model import Contract, ModelRole, Source
 from lakesmith.errors import UsageError
 
 __all__ = ["TableGraph", "find_cycle"]
@@ -77,6 +77,20 @@ class TableGraph:
     def children(self, table: str) -> tuple[str, ...]:
         """The other tables that read a table directly."""
         return tuple(t for t in self.order if t != table and table in self.parents(t))
+
+    def score_tables(self, model: str | None = None, role: ModelRole | None = None) -> tuple[str, ...]:
+        """The tables that read a model, in order.
+
+        Args:
+            model: only this one's; None means any.
+            role: only those that hold the scores of this role; None means any.
+        """
+        entries = {table: self.contracts[table].model_input for table in self.order}
+        return tuple(
+            table
+            for table, entry in entries.items()
+            if entry is not None and model in (None, entry.model) and role in (None, entry.role)
+        )
 
     @cached_property
     def starts(self) -> Mapping[str, date]:

@@ -109,7 +109,7 @@ class Attempt:
             pinned = served.pinned
         settings = SettingsRead(self.context.settings.parameters)
         frame = transformed(job, self.contract, {**inputs, **served.models}, batches, settings)
-        done, version = self._publish(frame, pinned, inputs, settings)
+        done, version = self._publish(frame, pinned, inputs, settings, self.contract)
         return [*failed, *done], version
 
     def repeat(self, source: date, reason: str) -> tuple[list[BatchRecord], int | None]:
@@ -132,7 +132,8 @@ class Attempt:
             live = self.context.ledger.live(table)
             pinned = pin_nothing(self.contract, day, source, reason)
             frame = repeated_scores(self.context, self.contract, live.version if live else None, source, day)
-        return self._publish(frame, pinned, {}, SettingsRead(self.context.settings.parameters))
+        settings = SettingsRead(self.context.settings.parameters)
+        return self._publish(frame, pinned, {}, settings, without_input_rules(self.contract))
 
     def _publish(
         self,
@@ -140,8 +141,13 @@ class Attempt:
         pinned: PinnedInputs,
         inputs: Mapping[str, DataFrame],
         settings: SettingsRead,
+        judged_by: Contract,
     ) -> tuple[list[BatchRecord], int | None]:
-        """Stages, audits, publishes and records what was computed."""
+        """Stages, audits, publishes and records what was computed.
+
+        Args:
+            judged_by: the contract with the rules that the batches must keep.
+        """
         table = self.contract.table
         batches = [state.batch_date for state in self.states]
         with step(Step.STAGE, table):
@@ -155,7 +161,7 @@ class Attempt:
                 rows_per_file=self.context.settings.staging.rows_per_file,
             )
         with step(Step.AUDIT, table):
-            audits = self._audit(staged, batches, pinned, inputs)
+            audits = self._audit(staged, batches, pinned, inputs, judged_by)
         publication = Publication(
             self.context,
             self.run,
@@ -197,18 +203,19 @@ class Attempt:
         batches: Sequence[date],
         pinned: PinnedInputs,
         inputs: Mapping[str, DataFrame],
+        judged_by: Contract,
     ) -> dict[date, BatchAudit]:
         audits = audit(
             self.context.spark,
             self.context.lake,
             self.contract,
-            Gate.compile(self.contract if inputs else without_input_rules(self.contract)),
+            Gate.compile(judged_by),
             staged,
             batches,
             {
                 t.input.name: inputs[t.input.name]
                 for t in pinned.tables
-                if t.input.window.is_same_day and inputs
+                if t.input.window.is_same_day and t.input.name in inputs
             },
             {day: pinned.rows_read(day) for day in batches},
             idle={day for day in batches if pinned.holds_nothing_for(day)},

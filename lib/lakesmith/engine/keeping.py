@@ -117,24 +117,19 @@ def bring_into_use(
     model, policy = declaration.name, declaration.rollout
     champion = context.ledger.timeline(model).champion
     first = first or next_batch(context, model)
-    if policy is None or champion is None or at_once:
+    share = 100 if policy is None else 0 if policy.shadow_nights else policy.shares[0]
+    if champion is None or at_once or share == 100:
         return registry.promote(model, version, first, force=force, reason=reason)
-    share = 0 if policy.shadow_nights else policy.shares[0]
-    begins = first or champion.effective_from or champion.as_of
-    if share == 100:
-        return registry.promote(model, version, begins, force=force, reason=reason)
+    begins = first or champion.as_of
     return registry.roll_out(model, version, share, begins, force=force, reason=reason)
 
 
 def next_batch(context: Context, model: str) -> date | None:
     """The first batch that no version scored yet; the champion's first where none was scored at all, None before any champion."""
-    graph = context.project.graph
     scored: list[date] = []
-    for table in graph.order:
-        entry = graph.contracts[table].model_input
-        if entry is not None and entry.model == model and entry.role is ModelRole.CHAMPION:
-            history = context.ledger.history(table)
-            scored += [day for day in history.records if history.standing(day) is not None]
+    for table in context.project.graph.score_tables(model, ModelRole.CHAMPION):
+        history = context.ledger.history(table)
+        scored += [day for day in history.records if history.standing(day) is not None]
     if scored:
         return max(scored) + timedelta(1)
     champion = context.ledger.timeline(model).champion

@@ -19,10 +19,8 @@ from lakesmith.engine.scored_rows import Outcomes, outcomes, score_table
 from lakesmith.errors import InputMissing
 from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ml.bootstrap import intervals, ratio
-from lakesmith.ml.evaluation import difference
 from lakesmith.ml.evaluation_values import Evaluation, Interval
-from lakesmith.ml.fitting import evaluate
-from lakesmith.ml.frames import Predictions, is_classification
+from lakesmith.ml.fitting import evaluate, paired_difference
 from lakesmith.ml.serving import ModelFacts
 from lakesmith.ml.store import MODEL_FOLDER, ModelStore
 
@@ -89,7 +87,7 @@ def compare_realised(
             f"no score of {declaration.name} versions {first.version} and {second.version} has a label yet: labels of D are "
             f"known {declaration.label.horizon_days} days later, in {declaration.label.table}."
         )
-    thresholds = [_threshold(context, event) for event in (first, second)]
+    thresholds = _threshold(context, first), _threshold(context, second)
     return Realised(
         declaration.name,
         (first.version, second.version),
@@ -122,7 +120,7 @@ def _served(
 ) -> Served:
     if rows is None:
         return Served(version, None, None, None)
-    found = evaluate(declaration, _predictions(rows), threshold)
+    found = evaluate(declaration, rows.predictions, threshold)
     return Served(version, rows.days, _outcome(declaration, rows), found)
 
 
@@ -144,40 +142,22 @@ def _paired(
     declaration: ModelDeclaration,
     first: Outcomes | None,
     second: Outcomes | None,
-    thresholds: list[float | None],
+    thresholds: tuple[float | None, float | None],
 ) -> Arms | None:
     if first is None or second is None:
         return None
     one, other = first.matched(second)
     if not len(one):
         return None
-    limits = tuple(0.5 if threshold is None else threshold for threshold in thresholds)
-    labels = one.labels.astype(bool) if is_classification(declaration) else one.labels
+    found = one.predictions, other.predictions
     return Arms(
         one.days,
-        (
-            evaluate(declaration, _predictions(one), thresholds[0]),
-            evaluate(declaration, _predictions(other), thresholds[1]),
-        ),
+        (evaluate(declaration, found[0], thresholds[0]), evaluate(declaration, found[1], thresholds[1])),
         {
-            metric: difference(
-                one.scores,
-                other.scores,
-                labels,
-                one.numbers,
-                metric,
-                replicates=declaration.bootstrap,
-                seed=declaration.seed,
-                thresholds=(limits[0], limits[1]),
-                costs=declaration.costs,
-            )
+            metric: paired_difference(declaration, *found, metric, thresholds)
             for metric in METRICS[declaration.problem]
         },
     )
-
-
-def _predictions(rows: Outcomes) -> Predictions:
-    return Predictions(rows.labels, rows.scores, rows.numbers, {})
 
 
 def _threshold(context: Context, event: ModelEvent) -> float | None:

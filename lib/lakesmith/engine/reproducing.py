@@ -28,10 +28,9 @@ from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ml import pipelines
 from lakesmith.ml.archived_code import ArchivedCodeUnusable, run_archived
 from lakesmith.ml.code_version import CodeVersion, code_version, differences
-from lakesmith.ml.evaluation import difference
 from lakesmith.ml.evaluation_values import Evaluation, Interval
-from lakesmith.ml.fitting import evaluate, fit
-from lakesmith.ml.frames import SCORE, collect_predictions, is_classification, of_dates
+from lakesmith.ml.fitting import evaluate, fit, paired_difference
+from lakesmith.ml.frames import SCORE, collect_predictions, of_dates
 from lakesmith.ml.serving import ModelFacts, folder_digest, load_model
 from lakesmith.ml.split import AsOfDates, Fold
 from lakesmith.ml.store import MODEL_FOLDER, ModelStore
@@ -328,31 +327,15 @@ def compare(
     loaded = [loaded_version(context, event) for event in (first, second)]
     found = [collect_predictions(declaration, each.score(rows), count) for each in loaded]
     rows.unpersist()
-    thresholds = [0.5 if t is None else t for t in (each.facts.threshold for each in loaded)]
-    evaluations = [
-        evaluate(declaration, predictions, threshold)
-        for predictions, threshold in zip(found, thresholds, strict=True)
-    ]
-    classifies = is_classification(declaration)
-    labels = found[0].labels.astype(bool) if classifies else found[0].labels
+    thresholds = (loaded[0].facts.threshold, loaded[1].facts.threshold)
     gaps = {
-        metric: difference(
-            found[0].scores,
-            found[1].scores,
-            labels,
-            found[0].entities,
-            metric,
-            replicates=declaration.bootstrap,
-            seed=declaration.seed,
-            thresholds=(thresholds[0], thresholds[1]),
-            costs=declaration.costs,
-        )
+        metric: paired_difference(declaration, found[0], found[1], metric, thresholds)
         for metric in METRICS[declaration.problem]
     }
     return Comparison(
         declaration.name,
         (first.version, second.version),
         pinned.dates.test,
-        (evaluations[0], evaluations[1]),
+        (evaluate(declaration, found[0], thresholds[0]), evaluate(declaration, found[1], thresholds[1])),
         gaps,
     )

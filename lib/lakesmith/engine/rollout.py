@@ -22,7 +22,6 @@ from lakesmith.ledger.arms import Arm, arms_on, recorded_arms
 from lakesmith.ledger.model_events import ModelEvent, ModelEventKind, ModelTimeline
 from lakesmith.ml.bootstrap import FloatArray
 from lakesmith.ml.fitting import evaluate
-from lakesmith.ml.frames import Predictions
 from lakesmith.ml.gates import Verdict, against
 from lakesmith.ml.registry import ModelRegistry
 from lakesmith.ml.stability import mean_shift, population_stability
@@ -91,17 +90,17 @@ class _Night:
 
     def decisions(self) -> Iterator[str]:
         floors, policy = self.declaration.floors, self.declaration.rollout
-        broken = list(self._below(floors)) if floors is not None else []
-        if broken and floors is not None:
-            yield self._roll_back(broken, floors)
-        if floors is not None and floors.psi is not None:
-            yield from self._moved(floors.psi, floors.nights)
+        may_step = True
+        champion = self.timeline.champion_on(self.day)
+        if floors is not None and champion is not None:
+            tonight = self._scores(champion, BatchRange(self.day, self.day))
+            broken = list(self._below(floors, champion, tonight))
+            if broken:
+                may_step = not floors.rollback
+                yield self._roll_back(broken, floors)
+            yield from self._moved(floors, champion, tonight)
         step = self.timeline.rollout_on(self.day)
-        if (
-            step is not None
-            and policy is not None
-            and not (broken and floors is not None and floors.rollback)
-        ):
+        if step is not None and policy is not None and may_step:
             yield from self._step(step, policy)
 
     # Rollouts.
@@ -180,49 +179,42 @@ class _Night:
 
     # Floors.
 
-    def _below(self, floors: Floors) -> Iterator[str]:
+    def _below(self, floors: Floors, champion: ModelEvent, tonight: FloatArray) -> Iterator[str]:
         """Which floors the champion of the day is below, in words."""
-        champion = self.timeline.champion_on(self.day)
-        if champion is None:
-            return
-        if floors.mean_score is not None:
-            scores = self._scores(champion.version, BatchRange(self.day, self.day))
-            mean = float(scores.mean()) if len(scores) else None
+        if floors.mean_score is not None and len(tonight):
+            mean = float(tonight.mean())
             low, high = floors.mean_score
-            if mean is not None and not low <= mean <= high:
+            if not low <= mean <= high:
                 yield f"the mean score of {self.day} is {mean:.4f}, which should be {low:g} .. {high:g}"
-        days = self._matured(champion, floors.nights)
-        if not floors.metrics or len(days) < floors.nights:
+        days = self._matured(champion, floors.nights) if floors.metrics else []
+        if len(days) < floors.nights:
             return
         found = outcomes(self.context, self.declaration, self.served, champion.version, days)
         if not len(found):
             return
-        predictions = Predictions(found.labels, found.scores, found.numbers, {})
-        metrics = evaluate(self.declaration, predictions, None, replicates=0).metrics
+        metrics = evaluate(self.declaration, found.predictions, None, replicates=0).metrics
         for metric, floor in floors.metrics.items():
             verdict = against("floor", metric, metrics[metric].value, floor, f"on {days[0]} .. {days[-1]}")
             if not verdict.passed:
                 yield verdict.text
 
-    def _moved(self, limit: float, nights: int) -> Iterator[str]:
+    def _moved(self, floors: Floors, champion: ModelEvent, tonight: FloatArray) -> Iterator[str]:
         """A warning when the night's scores are spread otherwise than those of the nights before it."""
-        champion = self.timeline.champion_on(self.day)
-        if champion is None:
+        if floors.psi is None or not len(tonight):
             return
-        before = BatchRange(self.day - timedelta(nights), self.day - timedelta(1))
-        earlier = self._scores(champion.version, before)
-        scores = self._scores(champion.version, BatchRange(self.day, self.day))
-        if not len(earlier) or not len(scores):
+        before = BatchRange(self.day - timedelta(floors.nights), self.day - timedelta(1))
+        earlier = self._scores(champion, before)
+        if not len(earlier):
             return
-        psi = population_stability(earlier, scores)
-        if psi > limit:
+        psi = population_stability(earlier, tonight)
+        if psi > floors.psi:
             yield (
                 f"{self.declaration.name} version {champion.version}: the scores of {self.day} are spread otherwise than "
-                f"those of {before}: population stability index {psi:.4f}, which should be at most {limit:g}"
+                f"those of {before}: population stability index {psi:.4f}, which should be at most {floors.psi:g}"
             )
 
-    def _scores(self, version: int, days: BatchRange) -> FloatArray:
-        return scores_on(self.context, self.served, version, days)
+    def _scores(self, champion: ModelEvent, days: BatchRange) -> FloatArray:
+        return scores_on(self.context, self.served, champion.version, days)
 
     def _matured(self, champion: ModelEvent, nights: int) -> list[date]:
         """The latest batches that the champion scored and whose labels are published."""

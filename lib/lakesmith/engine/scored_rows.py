@@ -21,6 +21,7 @@ from lakesmith.contracts.model import BATCH_DATE, MODEL_VERSION, SERVED_BY, Cont
 from lakesmith.engine.context import Context
 from lakesmith.ledger.arms import ServedBy
 from lakesmith.ml.bootstrap import FloatArray, IntArray
+from lakesmith.ml.frames import Predictions
 
 __all__ = ["Outcomes", "ScoreTable", "outcomes", "score_table", "scores_of_both", "scores_on"]
 
@@ -77,6 +78,11 @@ class Outcomes:
         return np.unique(entities, return_inverse=True)[1].astype(np.int64)
 
     @property
+    def predictions(self) -> Predictions:
+        """The rows as metrics take them."""
+        return Predictions(self.labels, self.scores, self.numbers, {})
+
+    @property
     def days(self) -> BatchRange:
         """From the first to the last batch; there must be a row."""
         found = pc.min_max(self.rows["day"]).as_py()
@@ -89,10 +95,10 @@ class Outcomes:
 
     def matched(self, other: Outcomes) -> tuple[Outcomes, Outcomes]:
         """Of both the rows of the days and entities that both have, row by row of the same."""
-        return tuple(  # type: ignore[return-value]  # two of them
-            Outcomes(one.rows.join(two.rows.select(_KEY), _KEY, join_type="inner").sort_by(_ORDER))
-            for one, two in ((self, other), (other, self))
-        )
+        return self._found_in(other), other._found_in(self)
+
+    def _found_in(self, other: Outcomes) -> Outcomes:
+        return Outcomes(self.rows.join(other.rows.select(_KEY), _KEY, join_type="inner").sort_by(_ORDER))
 
 
 _ORDER = [(name, "ascending") for name in _KEY]
@@ -101,10 +107,10 @@ _ORDER = [(name, "ascending") for name in _KEY]
 def score_table(context: Context, model: str, role: ModelRole) -> ScoreTable | None:
     """The first table, in order, that holds the scores of a model's versions in a role; None when there is none."""
     graph = context.project.graph
-    for name in graph.order:
-        entry = graph.contracts[name].model_input
-        if entry is not None and entry.model == model and entry.role is role:
-            return ScoreTable(graph.contracts[name], entry)
+    for table in graph.score_tables(model, role):
+        contract = graph.contracts[table]
+        assert contract.model_input is not None
+        return ScoreTable(contract, contract.model_input)
     return None
 
 

@@ -22,16 +22,11 @@ def score_tables(context: Context, table: str | None, version: int | None = None
         UsageError: there is none, or it reads no model.
     """
     graph = context.project.graph
-    found = [name for name in graph.order if graph.contracts[name].model_input is not None]
+    found = graph.score_tables()
     if table is not None and graph.contract(table).table in found:
         return [table]
     if table is None and found:
-        roles = {name: graph.contracts[name].model_input for name in found}
-        return [
-            name
-            for name, entry in roles.items()
-            if version is None or (entry is not None and entry.role is ModelRole.CHAMPION)
-        ]
+        return list(found if version is None else graph.score_tables(role=ModelRole.CHAMPION))
     known = ", ".join(found) or "none"
     raise UsageError(
         f"no table to score{f': {table} reads no model' if table else ''}. Tables of scores: {known}"

@@ -33,16 +33,14 @@ from lakesmith.lake.staging import OUTCOME, RowOutcome
 from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ledger.state import BatchState, State
 from lakesmith.ml import guards, pipelines
-from lakesmith.ml.evaluation import difference
 from lakesmith.ml.evaluation_values import Evaluation, Interval
-from lakesmith.ml.fitting import Fitted, evaluate, fit, fit_baseline
+from lakesmith.ml.fitting import Fitted, evaluate, fit, fit_baseline, paired_difference
 from lakesmith.ml.frames import (
     LABEL,
     Predictions,
     check_labels,
     collect_predictions,
     in_order,
-    is_classification,
     of_dates,
     training_frame,
 )
@@ -402,24 +400,9 @@ def _champion(
         text = f"the champion, version {event.version}, cannot be compared with: {error}"
         return None, (Verdict("champion", False, None, None, text),)
     metric = declaration.gates.champion_metric
-    classifies = is_classification(declaration)
     own_threshold = loaded.facts.threshold
-    gap = difference(
-        candidate.scores,
-        theirs.scores,
-        candidate.labels.astype(bool) if classifies else candidate.labels,
-        candidate.entities,
-        metric,
-        replicates=declaration.bootstrap,
-        seed=declaration.seed,
-        thresholds=(_or_half(threshold), _or_half(own_threshold)),
-        costs=declaration.costs,
-    )
+    gap = paired_difference(declaration, candidate, theirs, metric, (threshold, own_threshold))
     return Champion(event, evaluate(declaration, theirs, own_threshold), gap), ()
-
-
-def _or_half(threshold: float | None) -> float:
-    return 0.5 if threshold is None else threshold
 
 
 def _missing_shares(

@@ -8,7 +8,7 @@ not follow them, since an alias has no history.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -153,9 +153,7 @@ class ModelTimeline:
         step = self.rollout_on(date.max)
         if step is not None:
             return self.registered(step.version)
-        passed = [e for e in self.events if e.event is ModelEventKind.REGISTERED]
-        decided = passed and any(e.version == passed[-1].version and e.event.decides for e in self.events)
-        return passed[-1] if passed and not decided else None
+        return _undecided(self.events)
 
     @property
     def challenged_since(self) -> date | None:
@@ -168,21 +166,18 @@ class ModelTimeline:
         step = self.rollout_on(day)
         if step is not None:
             return self.registered(step.version)
-        for event in reversed(self._in_force(day)):
-            if event.event is ModelEventKind.REGISTERED:
-                decided = [e for e in self._in_force(day) if e.version == event.version and e.event.decides]
-                return None if decided else event
-        return None
+        return _undecided(self._in_force(day))
 
     def rollout_on(self, day: date) -> ModelEvent | None:
         """The step that a rollout is at on a day; None when none is under way."""
-        steps = [e for e in self._in_force(day) if e.event is ModelEventKind.ROLLOUT]
-        if not steps:
+        in_force = self._in_force(day)
+        step = next((e for e in reversed(in_force) if e.event is ModelEventKind.ROLLOUT), None)
+        if step is None:
             return None
-        # A champion made after it, or a rejection, ends a rollout, whichever version it is about.
-        later = [e for e in self._in_force(day) if e.recorded_at > steps[-1].recorded_at]
-        ended = any(e.event.crowns or (e.event.decides and e.version == steps[-1].version) for e in later)
-        return None if ended else steps[-1]
+        # Any champion that is made after it ends a rollout, and a rejection of its own version.
+        later = [e for e in in_force if e.recorded_at > step.recorded_at]
+        ended = any(e.event.crowns or (e.event.decides and e.version == step.version) for e in later)
+        return None if ended else step
 
     def _in_force(self, day: date) -> tuple[ModelEvent, ...]:
         # Rejections once had no day; these hold for all.
@@ -209,3 +204,11 @@ class ModelTimeline:
     @property
     def _crowned(self) -> tuple[ModelEvent, ...]:
         return tuple(e for e in self.events if e.event.crowns)
+
+
+def _undecided(events: Sequence[ModelEvent]) -> ModelEvent | None:
+    """The newest registration of a version that passed, unless that version was decided upon."""
+    newest = next((e for e in reversed(events) if e.event is ModelEventKind.REGISTERED), None)
+    if newest is None or any(e.version == newest.version and e.event.decides for e in events):
+        return None
+    return newest

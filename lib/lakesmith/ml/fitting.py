@@ -35,7 +35,14 @@ from lakesmith.contracts.declaration import (
 from lakesmith.contracts.model import BATCH_DATE, Contract
 from lakesmith.errors import DataRejected, LakesmithError
 from lakesmith.ml import pipelines
-from lakesmith.ml.evaluation import Evaluation, best_threshold, classification, regression
+from lakesmith.ml.evaluation import (
+    Evaluation,
+    Interval,
+    best_threshold,
+    classification,
+    difference,
+    regression,
+)
 from lakesmith.ml.frames import (
     LABEL,
     SCORE,
@@ -51,7 +58,17 @@ if TYPE_CHECKING:
 
     from lakesmith.ml.split import AsOfDates
 
-__all__ = ["FitFailed", "Fitted", "OneClass", "Trial", "combinations", "evaluate", "fit", "fit_baseline"]
+__all__ = [
+    "FitFailed",
+    "Fitted",
+    "OneClass",
+    "Trial",
+    "combinations",
+    "evaluate",
+    "fit",
+    "fit_baseline",
+    "paired_difference",
+]
 
 _AT_ONCE = 2
 
@@ -291,10 +308,41 @@ def evaluate(
         predictions.labels.astype(bool),
         predictions.scores,
         predictions.entities,
-        threshold=0.5 if threshold is None else threshold,
+        threshold=_or_half(threshold),
         costs=declaration.costs,
         **options,
     )
+
+
+def paired_difference(
+    declaration: ModelDeclaration,
+    first: Predictions,
+    second: Predictions,
+    metric: str,
+    thresholds: tuple[float | None, float | None],
+) -> Interval:
+    """By how much a metric of one model exceeds that of another on the same rows, with its interval.
+
+    Args:
+        second: of the same rows in the same order.
+        thresholds: of both models; None where it was not found or is not used.
+    """
+    labels = first.labels.astype(bool) if is_classification(declaration) else first.labels
+    return difference(
+        first.scores,
+        second.scores,
+        labels,
+        first.entities,
+        metric,
+        replicates=declaration.bootstrap,
+        seed=declaration.seed,
+        thresholds=(_or_half(thresholds[0]), _or_half(thresholds[1])),
+        costs=declaration.costs,
+    )
+
+
+def _or_half(threshold: float | None) -> float:
+    return 0.5 if threshold is None else threshold
 
 
 def _comparable(metric: str, value: float) -> float:
