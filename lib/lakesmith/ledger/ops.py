@@ -1,4 +1,4 @@
-"""The `ops` tables: runs, batches, quality, nights and what became of models, as append-only Delta tables that need no Spark.
+"""The `ops` tables: what ran, what came of it and what people did, as append-only Delta tables that need no Spark.
 
 Owns their creation, their format version and appending. A lake written by a newer Lakesmith is refused, never guessed at.
 """
@@ -14,6 +14,7 @@ from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from lakesmith.errors import UnsupportedTable
+from lakesmith.ledger.audit_trail import AuditRecord
 from lakesmith.ledger.circuit import CircuitRecord
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.model_events import ModelEvent
@@ -36,6 +37,7 @@ OPS_TABLES: dict[str, type[Record]] = {
     "ops.nights": NightRecord,
     "ops.model_events": ModelEvent,
     "ops.circuits": CircuitRecord,
+    "ops.audit": AuditRecord,
 }
 _TABLE_OF = {kind: table for table, kind in OPS_TABLES.items()}
 
