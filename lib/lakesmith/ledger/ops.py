@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError
 
 from lakesmith.errors import UnsupportedTable
 from lakesmith.ledger.audit_trail import AuditRecord
 from lakesmith.ledger.circuit import CircuitRecord
-from lakesmith.ledger.location import LakeLocation
+from lakesmith.ledger.location import LakeLocation, open_delta
 from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ledger.records import BatchRecord, NightRecord, QualityRecord, Record, RunRecord
 
@@ -81,9 +81,8 @@ class Ops:
         return pa.RecordBatchReader.from_stream(found).read_all().cast(schema)
 
     def _open(self, table: str) -> DeltaTable | None:
-        try:
-            opened = DeltaTable(self._lake.path(table), storage_options=dict(self._lake.storage_options))
-        except TableNotFoundError:
+        opened = open_delta(self._lake.path(table), self._lake.storage_options)
+        if opened is None:
             return None
         written = int(opened.metadata().configuration.get(_FORMAT_PROPERTY, 0))
         if written > FORMAT:
