@@ -82,6 +82,7 @@ def _lakesmith(
 
 _app.command("doctor")(doctor.command)
 _app.command("demo")(demo.command)
+_app.command("plan")(nights.plan)
 _app.command("run")(nights.run)
 _app.command("backfill")(nights.backfill)
 _app.command("status")(status.command)

@@ -35,7 +35,7 @@ from lakesmith.lake.landing import inspect_headers
 from lakesmith.lake.staging import Staged, stage
 from lakesmith.lake.tables import ensure_table
 from lakesmith.ledger.landing_store import shown
-from lakesmith.ledger.records import BatchRecord
+from lakesmith.ledger.records import BatchRecord, InputRead
 from lakesmith.ledger.state import BatchState
 from lakesmith.quality.gate import Gate
 
@@ -56,6 +56,7 @@ class Attempt:
         warnings: afterwards, what an operator should hear of although it stopped nothing.
         batch_warnings: afterwards, the failed warnings of each batch's suite.
         unserved: afterwards, batches that no model could score and that are to repeat the last scores, with the reason.
+        reads: afterwards, what each batch had read, as far as the attempt came.
     """
 
     context: Context
@@ -65,6 +66,7 @@ class Attempt:
     warnings: list[str] = field(default_factory=list)
     batch_warnings: dict[date, tuple[str, ...]] = field(default_factory=dict)
     unserved: dict[date, str] = field(default_factory=dict)
+    reads: dict[date, tuple[InputRead, ...]] = field(default_factory=dict)
 
     @property
     def contract(self) -> Contract:
@@ -91,6 +93,7 @@ class Attempt:
         table = self.contract.table
         with step(Step.READ, table):
             pinned = pin_inputs(self.context, self.contract, self.states)
+            self.reads = {state.batch_date: pinned.reads(state.batch_date) for state in self.states}
             failed = self._without_broken_files(pinned)
             if not self.states:
                 return failed, None
@@ -194,7 +197,10 @@ class Attempt:
                         f"{_named(seen.unknown)}"
                     )
         self.states = [state for state in self.states if state.batch_date not in broken]
-        records = [failed_batch(self.run, self.context, day, error) for day, error in sorted(broken.items())]
+        records = [
+            failed_batch(self.run, self.context, day, error, self.reads[day])
+            for day, error in sorted(broken.items())
+        ]
         return list(self.context.ledger.record(records))
 
     def _audit(

@@ -22,6 +22,7 @@ from lakesmith.ledger.records import (
     EMPTY_DIGEST,
     BatchOutcome,
     BatchRecord,
+    InputRead,
     QualityRecord,
     RunOutcome,
     RunRecord,
@@ -30,7 +31,15 @@ from lakesmith.ledger.records import (
 if TYPE_CHECKING:
     from lakesmith.engine.audit import BatchAudit
 
-__all__ = ["RunIdentity", "audited_batch", "failed_batch", "quality_records", "run_record", "without_values"]
+__all__ = [
+    "RunIdentity",
+    "audited_batch",
+    "bounded",
+    "failed_batch",
+    "quality_records",
+    "run_record",
+    "without_values",
+]
 
 _SHOWN = 5
 
@@ -71,12 +80,18 @@ def audited_batch(
         inputs=pinned.reads(day),
         settings=settings,
         files=NO_FILES,
-        reason=_bounded(found.refusals),
+        reason=bounded(found.refusals),
     )
 
 
-def failed_batch(run: RunIdentity, context: Context, day: date, error: Exception) -> BatchRecord:
-    """A batch that never came to an audit, and why."""
+def failed_batch(
+    run: RunIdentity, context: Context, day: date, error: Exception, inputs: tuple[InputRead, ...] = ()
+) -> BatchRecord:
+    """A batch that never came to an audit, and why.
+
+    Args:
+        inputs: what it had read; none where it did not come so far.
+    """
     return BatchRecord(
         table=run.contract.table,
         batch_date=day,
@@ -90,7 +105,7 @@ def failed_batch(run: RunIdentity, context: Context, day: date, error: Exception
         quarantined=0,
         dropped={},
         fingerprints=context.fingerprints(run.contract.table, SCHEME),
-        inputs=(),
+        inputs=inputs,
         settings={},
         files=NO_FILES,
         reason=without_values(error),
@@ -194,7 +209,7 @@ def _spark_jobs(context: Context, run_id: str) -> int:
     return len(context.spark.sparkContext.statusTracker().getJobIdsForGroup(run_id))
 
 
-def _bounded(reasons: Sequence[str]) -> str:
+def bounded(reasons: Sequence[str]) -> str:
     """The first few reasons, whatever the data does."""
     more = len(reasons) - _SHOWN
     shown = "; ".join(reasons[:_SHOWN])

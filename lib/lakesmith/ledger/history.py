@@ -41,6 +41,11 @@ class TableHistory:
         return next((r for r in reversed(self.records.get(day, ())) if r.outcome.stands), None)
 
     @property
+    def first(self) -> date | None:
+        """The earliest batch that was ever published."""
+        return min((day for day in self.records if self.standing(day) is not None), default=None)
+
+    @property
     def newest(self) -> datetime | None:
         """When the newest record was written."""
         return max((entries[-1].recorded_at for entries in self.records.values()), default=None)

@@ -59,9 +59,14 @@ class BatchState:
         reason: why, in words; empty when fresh or closed.
         blockers: for a blocked batch, the inputs' batches that keep it from running.
         left_out: days of inputs that it goes without.
-        runnable: a run could be tried now. A batch for which a landing file is awaited is not, a blocked one only where it can
-            repeat the last scores.
+        runnable: a run could change it now. A batch for which a landing file is awaited is not, one that is behind neither, a
+            blocked one only where it can repeat the last scores.
         for_failure: a batch that is not there because something failed, not because something never ran.
+        published: it has rows that were published, or is an empty batch that was written down.
+        behind: stale only because something that it reads is.
+        repairable: something happened since, so that a night which looks back takes it up on its own: it is stale or foreign by
+            itself, it failed and what it reads or is judged by has changed, or it is missing between batches that are not.
+        audit: why a fresh batch is to be audited again; empty when it is not.
     """
 
     table: str
@@ -72,6 +77,10 @@ class BatchState:
     left_out: tuple[tuple[str, date], ...] = ()
     runnable: bool = False
     for_failure: bool = False
+    published: bool = False
+    behind: bool = False
+    repairable: bool = False
+    audit: str = ""
 
 
 class Judge:
@@ -109,13 +118,14 @@ class Judge:
         self._settings = settings
 
     def judge(
-        self, nights: BatchRange, tables: Iterable[str] | None = None
+        self, nights: BatchRange, tables: Iterable[str] | None = None, *, with_parents: bool = False
     ) -> dict[str, dict[date, BatchState]]:
-        """The states of the batches due in those nights, of the tables asked for and of all that they need.
+        """The states of the batches due in those nights.
 
         Args:
             nights: the range of nights; inputs are judged as far back (and ahead) as windows reach.
             tables: None for all.
+            with_parents: also those of every batch that these may read, near or far, whatever night owns it.
         """
         wanted = set(self.graph.order if tables is None else tables)
         spans = self._spans(nights, wanted)
@@ -125,6 +135,8 @@ class Judge:
             if table in spans:
                 track = tracks[table] = _Track(spans[table].first)
                 states[table] = self._table(self.graph.contracts[table], spans[table], tracks, track)
+        if with_parents:
+            return {table: states[table] for table in self.graph.order if table in states}
         due = {table: self.due(table, nights) for table in wanted}
         return {
             table: {day: state for day, state in states[table].items() if day in span}
@@ -167,10 +179,11 @@ class Judge:
         history = self._histories(contract.table)
         live = self._live(contract.table)
         folders = {i.target: self._landed(i.target, span) for i in contract.inputs if i.source}
+        began = history.first or date.max
         states: dict[date, BatchState] = {}
         for day in span:
             standing = history.standing(day)
-            state = self._batch(contract, day, standing, history, live, folders, tracks)
+            state = self._batch(contract, day, standing, history, began, live, folders, tracks)
             states[day] = state
             own.append(state, standing)
         return states
@@ -181,12 +194,13 @@ class Judge:
         day: date,
         standing: BatchRecord | None,
         history: TableHistory,
+        began: date,
         live: LiveTable | None,
         folders: Mapping[str, Mapping[date, DayFiles]],
         tracks: Mapping[str, _Track],
     ) -> BatchState:
         def state(kind: State, reason: str = "", **more: Any) -> BatchState:
-            return BatchState(contract.table, day, kind, reason, **more)
+            return BatchState(contract.table, day, kind, reason, published=standing is not None, **more)
 
         blockers: list[tuple[str, date, BatchState | None]] = []
         left_out: list[tuple[str, date]] = []
@@ -225,16 +239,25 @@ class Judge:
         out = tuple(left_out)
         last = history.last(day)
         if last is not None and not last.outcome.stands:
-            return state(State.FAILED, last.reason, left_out=out, runnable=True, for_failure=True)
+            changed = bool(last.inputs) and bool(
+                self._changed(contract, last, folders, tracks) or self._judged_anew(contract, last)
+            )
+            more = {"left_out": out, "runnable": True, "for_failure": True, "repairable": changed}
+            return state(State.FAILED, last.reason, **more)
         if standing is None and found_files == NO_FILES:
-            return state(State.MISSING, "never published", left_out=out, runnable=True)
+            return state(
+                State.MISSING, "never published", left_out=out, runnable=True, repairable=began < day
+            )
         reason = self._foreign(contract, day, standing, found_files)
         if reason or standing is None:
-            return state(State.FOREIGN, reason, left_out=out, runnable=True)
-        reason = self._stale(contract, standing, folders, tracks)
+            return state(State.FOREIGN, reason, left_out=out, runnable=True, repairable=True)
+        reason = self._changed(contract, standing, folders, tracks)
         if reason:
-            return state(State.STALE, reason, left_out=out, runnable=True)
-        return state(State.FRESH, left_out=out)
+            return state(State.STALE, reason, left_out=out, runnable=True, repairable=True)
+        reason = self._behind(contract, day, tracks)
+        if reason:
+            return state(State.STALE, reason, left_out=out, behind=True)
+        return state(State.FRESH, left_out=out, audit=self._judged_anew(contract, standing))
 
     def _foreign(self, contract: Contract, day: date, standing: BatchRecord | None, found_files: str) -> str:
         """Why a batch's rows, or those in quarantine, are somebody else's; empty when they are not."""
@@ -247,14 +270,14 @@ class Judge:
             f"the live files of {quarantine}", self._histories(quarantine).standing(day), found_files
         )
 
-    def _stale(
+    def _changed(
         self,
         contract: Contract,
         record: BatchRecord,
         folders: Mapping[str, Mapping[date, DayFiles]],
         tracks: Mapping[str, _Track],
     ) -> str:
-        """Why a published batch would come out differently now; empty when it would not."""
+        """Why a batch would come out differently now than when it was recorded; empty when it would not."""
         reads = {read.name: read for read in record.inputs}
         again = next((said for read in record.inputs if (said := repeated(read)) is not None), None)
         if again is not None:
@@ -278,6 +301,27 @@ class Judge:
         changed = [name for name, value in record.settings.items() if self._settings.get(name) != value]
         if changed:
             return f"settings that the transform reads changed: {_listed([f'parameters.{name}' for name in changed])}"
+        return ""
+
+    def _judged_anew(self, contract: Contract, record: BatchRecord) -> str:
+        """Why a batch's audit could come out differently now; empty when it could not."""
+        current = self._fingerprints(contract.table, record.fingerprints.scheme)
+        if current.audit == record.fingerprints.audit:
+            return ""
+        return f"what it is judged by changed: its suite, or what {contract.file or 'its contract'} demands"
+
+    def _behind(self, contract: Contract, day: date, tracks: Mapping[str, _Track]) -> str:
+        """Which batches that it reads are stale themselves; empty when none is."""
+        for entry in contract.inputs:
+            window = entry.window.reads(day, tracks[entry.target].first) if entry.table else None
+            days = tracks[entry.target].stale(window) if window is not None else []
+            if days:
+                foreign = all(
+                    (found := tracks[entry.target].state(d)) is not None and found.state is State.FOREIGN
+                    for d in days
+                )
+                word = State.FOREIGN if foreign else State.STALE
+                return f"{entry.target} {_listed([str(d) for d in days])} is itself {word}"
         return ""
 
     def _landing_changed(self, entry: Input, read: InputRead, files: DayFiles) -> str:
@@ -309,12 +353,7 @@ class Judge:
                     )
                     return f"{entry.target} {d} was republished at {now.recorded_at:%Y-%m-%d %H:%M:%S} UTC with {was}"
             return f"{entry.target}: the batches in its window are not those that were read"
-        days = track.stale(window) if window is not None else []
-        if not days:
-            return ""
-        foreign = all((found := track.state(d)) is not None and found.state is State.FOREIGN for d in days)
-        word = State.FOREIGN if foreign else State.STALE
-        return f"{entry.target} {_listed([str(d) for d in days])} is itself {word}"
+        return ""
 
 
 def _as_read(history: TableHistory, day: date, read: InputRead) -> BatchRecord | None:
