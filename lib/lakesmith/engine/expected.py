@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from lakesmith.ledger.expected import Expected, PastRun, expected
+from lakesmith.ledger.ops import in_order
 from lakesmith.ledger.records import RunRecord
 
 if TYPE_CHECKING:
@@ -24,8 +22,9 @@ def expected_work(context: Context, plan: Plan) -> dict[str, Expected]:
     if not plan.steps:
         return {}
     past: dict[str, list[PastRun]] = {}
-    for row in _rows(context):
-        run = PastRun(row["batches_published"], row["rows_published"], row["seconds"])
+    for row in in_order(context.ledger.ops.read(RunRecord, columns=_COLUMNS), by="started_at"):
+        seconds = (row["finished_at"] - row["started_at"]).total_seconds()
+        run = PastRun(row["batches_published"], row["rows_published"], seconds)
         past.setdefault(row["table"], []).append(run)
     found = {
         step.table: expected(past.get(step.table, ()), len(step.batches))
@@ -33,14 +32,3 @@ def expected_work(context: Context, plan: Plan) -> dict[str, Expected]:
         if step.batches
     }
     return {table: work for table, work in found.items() if work is not None}
-
-
-def _rows(context: Context) -> list[dict[str, Any]]:
-    """The runs, oldest first, with the seconds that each took."""
-    found = context.ledger.ops.read(RunRecord, columns=_COLUMNS)
-    # Moments as numbers: pyarrow imports pandas to make and to sort them.
-    began = found["started_at"].cast(pa.int64()).to_pylist()
-    ended = found["finished_at"].cast(pa.int64()).to_pylist()
-    rows = found.drop_columns(["started_at", "finished_at"]).to_pylist()
-    timed = sorted(zip(began, ended, rows, strict=True), key=lambda entry: entry[0])
-    return [{**row, "seconds": timedelta(microseconds=b - a).total_seconds()} for a, b, row in timed]

@@ -55,7 +55,9 @@ def run_table(
         audits: fresh batches to audit again where that is due; their transform is not run.
     """
     result = TableResult(contract.table)
-    groups = [[day] for day in wanted] if contract.mode is Mode.PER_BATCH else [list(wanted)]
+    groups = (
+        [[day] for day in wanted] if contract.mode is Mode.PER_BATCH else [list(wanted)] if wanted else []
+    )
     wait = timedelta(seconds=context.settings.lease.wait)
     try:
         reached(Side.BEFORE, Step.LEASE, contract.table)

@@ -14,7 +14,7 @@ from lakesmith.ledger.circuit import Circuit, CircuitRecord
 from lakesmith.ledger.live import LiveTable
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.model_events import ModelEvent, ModelTimeline
-from lakesmith.ledger.ops import Ops
+from lakesmith.ledger.ops import Ops, in_order
 from lakesmith.ledger.provenance import Provenance
 from lakesmith.ledger.records import BatchRecord, RunRecord
 
@@ -130,8 +130,7 @@ class Ledger:
 
     def _load(self, table: str | None) -> None:
         assert self._histories is not None
-        rows = self.ops.read(BatchRecord, table=table).sort_by([("recorded_at", "ascending")])
-        for row in rows.to_pylist():
+        for row in in_order(self.ops.read(BatchRecord, table=table)):
             self._histories.setdefault(row["table"], TableHistory()).add(BatchRecord.from_row(row))
 
     def _record_lost(self, table: str, version: int) -> None:

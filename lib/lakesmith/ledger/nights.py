@@ -6,13 +6,9 @@ that features, labels and scores fit together.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
-import pyarrow as pa
-
 from lakesmith.contracts.days import parse_night
 from lakesmith.errors import UsageError
-from lakesmith.ledger.ops import Ops
+from lakesmith.ledger.ops import Ops, in_order
 from lakesmith.ledger.records import NightRecord
 
 __all__ = ["LATEST", "choose_night"]
@@ -21,7 +17,6 @@ LATEST = "latest"
 """Stands for the newest version of every table, whatever night made it."""
 
 _SHOWN = 3
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def choose_night(ops: Ops, as_of: str | None) -> NightRecord | None:
@@ -48,14 +43,7 @@ def choose_night(ops: Ops, as_of: str | None) -> NightRecord | None:
 
 
 def _records(ops: Ops) -> list[NightRecord]:
-    rows = ops.read(NightRecord)
-    # Counted here: pyarrow imports pandas to make moments, and to sort, which is a third of what a question takes.
-    moments = [_EPOCH + timedelta(microseconds=n) for n in rows["recorded_at"].cast(pa.int64()).to_pylist()]
-    days = rows.drop_columns(["recorded_at"]).to_pylist()
-    return [
-        NightRecord.from_row({**row, "recorded_at": moment})
-        for row, moment in zip(days, moments, strict=True)
-    ]
+    return [NightRecord.from_row(row) for row in in_order(ops.read(NightRecord))]
 
 
 def _instead(records: list[NightRecord]) -> str:
