@@ -74,7 +74,8 @@ class Ops:
         opened = self._open(_TABLE_OF[kind])
         schema = kind.schema if columns is None else pa.schema([kind.schema.field(name) for name in columns])
         if opened is None:
-            return schema.empty_table()
+            # Not `empty_table`, which imports pandas, too.
+            return pa.Table.from_batches([], schema)
         # Not `to_pyarrow_dataset`: pyarrow's datasets import pandas, half a second for a command like `status`.
         known = {field.name for field in opened.schema().fields}
         wanted = ", ".join(f'"{name}"' if name in known else f'NULL AS "{name}"' for name in schema.names)
