@@ -6,13 +6,13 @@ and its rows stay as they were published.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.model import Contract
-from lakesmith.engine.audit import audit_published
+from lakesmith.engine.audit import BatchAudit, audit_published
 from lakesmith.engine.context import Context
 from lakesmith.engine.pinning import pin_inputs
 from lakesmith.engine.recording import RunIdentity, bounded, quality_records
@@ -58,36 +58,13 @@ class AuditAgain:
             The records that were appended; no version is made.
         """
         table = self.contract.table
-        history, live = self.context.ledger.history(table), self.context.ledger.live(table)
+        history = self.context.ledger.history(table)
         standing = {
             state.batch_date: record
             for state in self.states
             if (record := history.standing(state.batch_date)) is not None
         }
-        batches = list(standing)
-        with step(Step.READ, table):
-            pinned = pin_inputs(self.context, self.contract, self.states)
-            self.context.spark.sparkContext.setJobGroup(
-                self.run.run_id, f"{table} {BatchRange(batches[0], batches[-1])}: audit"
-            )
-            inputs = transform_inputs(self.context, self.contract, pinned, batches)
-            published = read_batches(
-                self.context.spark,
-                self.context.lake,
-                self.contract,
-                live.version if live is not None else None,
-                BatchRange(batches[0], batches[-1]),
-            )
-        with step(Step.AUDIT, table):
-            audits = audit_published(
-                self.contract,
-                Gate.compile(self.contract),
-                published,
-                standing,
-                {t.input.name: inputs[t.input.name] for t in pinned.tables if t.input.window.is_same_day},
-                idle={day for day in batches if pinned.holds_nothing_for(day)},
-            )
-            self.context.ledger.ops.append(quality_records(self.run, audits))
+        audits = self._judged(standing)
         self.batch_warnings = {day: found.warnings for day, found in audits.items() if found.warnings}
         fingerprints = self.context.fingerprints(table, SCHEME)
         records = [
@@ -103,3 +80,26 @@ class AuditAgain:
         ]
         with step(Step.RECORD, table):
             return list(self.context.ledger.record(records)), None
+
+    def _judged(self, standing: Mapping[date, BatchRecord]) -> dict[date, BatchAudit]:
+        """What the published rows come to now, batch by batch, with the results written down."""
+        table, batches = self.contract.table, list(standing)
+        live = self.context.ledger.live(table)
+        with step(Step.READ, table):
+            pinned = pin_inputs(self.context, self.contract, self.states)
+            days = BatchRange(batches[0], batches[-1])
+            self.context.spark.sparkContext.setJobGroup(self.run.run_id, f"{table} {days}: audit")
+            inputs = transform_inputs(self.context, self.contract, pinned, batches)
+            version = live.version if live is not None else None
+            published = read_batches(self.context.spark, self.context.lake, self.contract, version, days)
+        with step(Step.AUDIT, table):
+            audits = audit_published(
+                self.contract,
+                Gate.compile(self.contract),
+                published,
+                standing,
+                {t.input.name: inputs[t.input.name] for t in pinned.tables if t.input.window.is_same_day},
+                idle={day for day in batches if pinned.holds_nothing_for(day)},
+            )
+            self.context.ledger.ops.append(quality_records(self.run, audits))
+        return audits

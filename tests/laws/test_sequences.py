@@ -1,0 +1,335 @@
+"""The laws under any order of events: files that come late or are corrected, code, settings and suites that change, runs that
+fail in the middle, nights and ranges, repairs, and somebody else who writes to a table.
+
+After each event the states are held against a second bookkeeping that knows nothing of digests and windows' sums; at the end of a
+sequence everything that was wrong is put right, and the tables must be those that are computed from nothing but what lies there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from deltalake import CommitProperties
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lakesmith.contracts.days import BatchRange
+from lakesmith.engine.context import Context
+from lakesmith.engine.night import execute, plan_nights
+from lakesmith.errors import ExitCode
+from lakesmith.faults import FaultPoint, Side, Step, armed
+from lakesmith.ledger.state import State
+from plain_engine import Rows, computed, in_order, landed_rows, rows_of, without_spark
+from workspaces import METERS, Workspace, day
+
+EXAMPLES = int(os.environ.get("LAKESMITH_SEQUENCES", "300"))
+FIRST, LAST = 4, 8  # a Thursday to a Monday, with a closed Sunday in between
+OPEN = (4, 5, 6, 8)
+NIGHTS = BatchRange(day(FIRST), day(LAST))
+
+_GOOD = [
+    "m1,3,a\n",
+    "m1,3,a\nm2,4,b\n",
+    "m2,9,b\nm1,3,a\nm2,1,c\n",
+    "m1,7,a\nm2,4,b\nm3,1,c\nm4,1,d\nm5,x,e\n",
+]
+_BAD = ["m1,2000,a\n", "m1,x,a\nm2,4,b\n"]
+
+
+class Broken(Exception):
+    """Planted into a run."""
+
+
+@dataclass(frozen=True)
+class Land:
+    """A file arrives, or is corrected."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Somebody changes the project: what, and whether rows may differ by it."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A night that looks back, a range, or repairs; `broken_at` counts the points that it comes by before it breaks."""
+
+    first: int
+    last: int
+    how: str
+    broken_at: int | None
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Somebody else deletes the rows of a day from a table."""
+
+    table: str
+    number: int
+
+
+TABLES = (
+    "bronze.readings",
+    "silver.readings",
+    "gold.usage",
+    "gold.usage_3d",
+    "gold.running",
+    "gold.next_day",
+)
+DAYS = st.sampled_from(OPEN)
+EVENTS = st.one_of(
+    st.builds(Land, DAYS, st.sampled_from([*_GOOD, *_GOOD, *_BAD])),
+    st.builds(Land, DAYS, st.sampled_from(_GOOD)),
+    st.builds(Edit, st.sampled_from(["total", "tariff", "comment", "suite"])),
+    st.builds(
+        lambda a, b, how, broken: Run(min(a, b), max(a, b), how, broken),
+        st.integers(FIRST, LAST),
+        st.integers(FIRST, LAST),
+        st.sampled_from(["range", "range", "night", "repairs", "parents"]),
+        st.one_of(st.none(), st.none(), st.integers(0, 40)),
+    ),
+    st.builds(Foreign, st.sampled_from(TABLES), DAYS),
+)
+
+
+@dataclass
+class Book:
+    """What a run read, batch by batch, kept as plain rows; and which record said so last.
+
+    Args:
+        reads: (table, batch) -> what its standing record was made from.
+    """
+
+    reads: dict[tuple[str, date], Any] = field(default_factory=dict)
+    standing: dict[tuple[str, date], Any] = field(default_factory=dict)
+
+
+class Life:
+    """One lake through a sequence of events."""
+
+    def __init__(self, root: Path) -> None:
+        shutil.copytree(METERS, root)
+        self.lake = Workspace(root)
+        self.lake.edit("conf/sources/readings.yml", "start: 2024-01-01", f"start: {day(FIRST)}")
+        self.lake.edit("conf/tables/bronze.readings.yml", "rows: preserving", "rows: preserving\nhorizon: 3d")
+        for number in OPEN:
+            self.lake.land_text(number, f"Meter,kWh,Street\n{_GOOD[0]}")
+        self.flags = {"total": False, "tariff": False, "suite": False}
+        self.comments = 0
+        self.book = Book()
+
+    def happen(self, event: Land | Edit | Run | Foreign) -> None:
+        """Lets an event happen, and holds the lake against the books."""
+        before = self._tables()
+        match event:
+            case Land(number, text):
+                self.lake.land_text(number, f"Meter,kWh,Street\n{text}")
+            case Edit(what):
+                self._edit(what)
+            case Run():
+                self._run(event)
+            case Foreign(table, number):
+                self._delete(table, day(number))
+        if not isinstance(event, Foreign):
+            self._check_versions(before)
+        self._keep_book()
+        self._check_states()
+
+    def _edit(self, what: str) -> None:
+        if what == "comment":
+            self.comments += 1
+            job = self.lake.root / "jobs/gold/usage.py"
+            job.write_text(f"{job.read_text()}# {self.comments}\n")
+            self.lake.edit("conf/tables/gold.usage.yml", "owner: grid", f"owner: grid{self.comments}")
+            self.lake.edit("conf/tables/gold.usage.yml", f"owner: grid{self.comments}", "owner: grid")
+            return
+        file, one, other = {
+            "total": ("jobs/gold/usage.py", 'F.sum("kwh")', 'F.max("kwh")'),
+            "tariff": ("conf/base.yml", "tariff: 2", "tariff: 3"),
+            "suite": ("conf/expectations/silver.readings.json", '"max_value": 1000', '"max_value": 5'),
+        }[what]
+        self.lake.edit(file, *((other, one) if self.flags[what] else (one, other)))
+        self.flags[what] = not self.flags[what]
+
+    def _run(self, run: Run) -> None:
+        context = self.lake.context()
+        nights = BatchRange(day(run.first), day(run.last))
+        tables: tuple[str, ...] = ()
+        how: dict[str, bool] = {}
+        match run.how:
+            case "night":
+                nights, how = BatchRange(day(run.last), day(run.last)), {"look_back": True}
+            case "repairs":
+                how = {"stale_only": True}
+            case "parents":
+                tables, how = ("gold.usage_3d",), {"with_parents": True}
+        passed = 0
+
+        def breaks(point: FaultPoint) -> None:
+            nonlocal passed
+            passed += 1
+            if run.broken_at is not None and passed > run.broken_at and point.step is not Step.PUT:
+                raise Broken
+            if run.broken_at is not None and passed > run.broken_at and point.side is Side.BEFORE:
+                raise Broken
+
+        # Raised here only between tables: what breaks within one ends in its result.
+        with without_spark(), armed(breaks), contextlib.suppress(Broken):
+            execute(context, plan_nights(context, nights, tables, **how))
+
+    def _delete(self, table: str, batch: date) -> None:
+        opened = self.lake.context().lake.open(table)
+        if opened is not None:
+            opened.delete(f"batch_date = '{batch}'", commit_properties=CommitProperties(max_commit_retries=0))
+
+    def _tables(self) -> dict[str, tuple[int, dict[date, Rows]]]:
+        context = self.lake.context()
+        found = {}
+        for table in TABLES:
+            opened = context.lake.open(table)
+            found[table] = (opened.version() if opened is not None else -1, rows_of(context, table))
+        return found
+
+    def _check_versions(self, before: Mapping[str, tuple[int, Mapping[date, Rows]]]) -> None:
+        """A version is made only where rows changed; making the table is one, too."""
+        for table, (version, rows) in self._tables().items():
+            was, held = before[table]
+            assert version == was or rows != held or was == -1, (
+                f"{table}: version {version} holds what {was} held"
+            )
+
+    def _content(
+        self, context: Context, table: str, batch: date, tables: Mapping[str, Mapping[date, Rows]]
+    ) -> Any:
+        """Everything that the rows of a batch hang on, as it is now."""
+        graph = context.project.graph
+        inputs: dict[str, Any] = {}
+        for entry in graph.contracts[table].inputs:
+            if entry.source:
+                inputs[entry.name] = landed_rows(self.lake.root, batch)
+                continue
+            window = entry.window.reads(batch, graph.starts[entry.target])
+            inputs[entry.name] = {d: tables[entry.target].get(d, []) for d in window or ()}
+        known = {
+            "gold.usage": ("total", "tariff"),
+        }
+        return inputs, {flag: self.flags[flag] for flag in known.get(table, ())}
+
+    def _keep_book(self) -> None:
+        """Notes what every newly standing record was made from: tables are in order, so what it read is what is there."""
+        context = self.lake.context()
+        tables = {table: rows for table, (_, rows) in self._tables().items()}
+        for table in TABLES:
+            context.ledger.live(table)
+            history = context.ledger.history(table)
+            for batch in history.records:
+                record = history.standing(batch)
+                key = (table, batch)
+                if record is not None and self.book.standing.get(key) != record:
+                    self.book.standing[key] = record
+                    self.book.reads[key] = self._content(context, table, batch, tables)
+                    if table == "silver.readings":
+                        dropped = sum(record.dropped.values())
+                        assert record.read == record.rows + record.quarantined + dropped
+
+    def _check_states(self) -> None:
+        """Stale is what would read something else now, or reads what is stale; fresh is all the rest that stands."""
+        context = self.lake.context()
+        tables = {table: rows for table, (_, rows) in self._tables().items()}
+        judged = context.judge.judge(NIGHTS)
+        graph = context.project.graph
+        for table in graph.order:
+            for batch, state in judged[table].items():
+                if state.state not in (State.FRESH, State.STALE):
+                    continue
+                now = self._content(context, table, batch, tables)
+                stale = [
+                    (entry.target, d)
+                    for entry in graph.contracts[table].inputs
+                    if entry.table
+                    for d in entry.window.reads(batch, graph.starts[entry.target]) or ()
+                    if (found := judged[entry.target].get(d)) and found.state in (State.STALE, State.FOREIGN)
+                ]
+                changed = now != self.book.reads.get((table, batch))
+                assert (state.state is State.STALE) == bool(changed or stale), (
+                    f"{table} {batch} is {state.state} ({state.reason}); changed: {changed}, reads stale: {stale}"
+                )
+
+    def settle(self) -> None:
+        """Puts right what was wrong, runs everything, and compares with what follows from the files alone."""
+        for number in OPEN:
+            if any(bad in self._text(number) for bad in _BAD):
+                self.lake.land_text(number, f"Meter,kWh,Street\n{_GOOD[1]}")
+        if self.flags["suite"]:
+            self._edit("suite")
+        context = self.lake.context()
+        with without_spark():
+            night = execute(context, plan_nights(context, NIGHTS))
+        assert night.exit_code is ExitCode.DONE, night.to_json()
+        self._keep_book()
+        self._check_states()
+        context = self.lake.context()
+        expected = self._from_scratch(context)
+        assert {table: rows for table, (_, rows) in self._tables().items()} == expected
+        states = context.judge.judge(NIGHTS)
+        assert {s.state for found in states.values() for s in found.values()} <= {State.FRESH, State.CLOSED}
+        before = {table: version for table, (version, _) in self._tables().items()}
+        with without_spark():
+            again = execute(context, plan_nights(context, NIGHTS))
+        assert not any(result.runs for result in again.tables.values())
+        assert {table: version for table, (version, _) in self._tables().items()} == before
+
+    def _text(self, number: int) -> str:
+        return (self.lake.root / "landing" / "readings" / f"{day(number)}.csv").read_text()
+
+    def _from_scratch(self, context: Context) -> dict[str, dict[date, Rows]]:
+        graph = context.project.graph
+        made: dict[str, dict[date, Rows]] = {}
+        for table in graph.order:
+            made[table] = {}
+            due = graph.due(table, NIGHTS)
+            for batch in due or ():
+                inputs = {
+                    entry.name: landed_rows(self.lake.root, batch)
+                    if entry.source
+                    else [
+                        row
+                        for d in entry.window.reads(batch, graph.starts[entry.target]) or ()
+                        for row in made[entry.target].get(d, [])
+                    ]
+                    for entry in graph.contracts[table].inputs
+                }
+                found, refusals = computed(context, table, batch, inputs, context.settings.parameters)
+                assert not refusals
+                if found.rows:
+                    made[table][batch] = in_order(found.rows)
+        return made
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    derandomize="LAKESMITH_SEQUENCES" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(events=st.lists(EVENTS, min_size=1, max_size=7))
+def test_any_sequence_of_events_converges_and_every_state_is_true(events: list[Any]) -> None:
+    with tempfile.TemporaryDirectory(prefix="lakesmith-life-") as folder:
+        life = Life(Path(folder) / "meters")
+        for event in events:
+            life.happen(event)
+        life.settle()
