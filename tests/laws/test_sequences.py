@@ -17,6 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
 from deltalake import CommitProperties
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -130,10 +131,11 @@ class Life:
         self.flags = {"total": False, "tariff": False, "suite": False}
         self.comments = 0
         self.book = Book()
+        self.seen: dict[str, tuple[int, dict[date, Rows]]] = {}
+        self.seen = self._tables(self.lake.context())
 
     def happen(self, event: Land | Edit | Run | Foreign) -> None:
         """Lets an event happen, and holds the lake against the books."""
-        before = self._tables()
         match event:
             case Land(number, text):
                 self.lake.land_text(number, f"Meter,kWh,Street\n{text}")
@@ -143,10 +145,17 @@ class Life:
                 self._run(event)
             case Foreign(table, number):
                 self._delete(table, day(number))
-        if not isinstance(event, Foreign):
+        self._look(foreign=isinstance(event, Foreign))
+
+    def _look(self, *, foreign: bool = False) -> Context:
+        """Looks at everything once, as one process sees it, and holds it against the books."""
+        context = self.lake.context()
+        before, self.seen = self.seen, self._tables(context)
+        if not foreign:
             self._check_versions(before)
-        self._keep_book()
-        self._check_states()
+        self._keep_book(context)
+        self._check_states(context)
+        return context
 
     def _edit(self, what: str) -> None:
         if what == "comment":
@@ -195,17 +204,19 @@ class Life:
         if opened is not None:
             opened.delete(f"batch_date = '{batch}'", commit_properties=CommitProperties(max_commit_retries=0))
 
-    def _tables(self) -> dict[str, tuple[int, dict[date, Rows]]]:
-        context = self.lake.context()
+    def _tables(self, context: Context) -> dict[str, tuple[int, dict[date, Rows]]]:
+        """The version and the rows of every table; those of a version seen before are not read again."""
         found = {}
         for table in TABLES:
             opened = context.lake.open(table)
-            found[table] = (opened.version() if opened is not None else -1, rows_of(context, table))
+            version = opened.version() if opened is not None else -1
+            known = self.seen.get(table)
+            found[table] = known if known and known[0] == version else (version, rows_of(context, table))
         return found
 
     def _check_versions(self, before: Mapping[str, tuple[int, Mapping[date, Rows]]]) -> None:
         """A version is made only where rows changed; making the table is one, too."""
-        for table, (version, rows) in self._tables().items():
+        for table, (version, rows) in self.seen.items():
             was, held = before[table]
             assert version == was or rows != held or was == -1, (
                 f"{table}: version {version} holds what {was} held"
@@ -228,10 +239,9 @@ class Life:
         }
         return inputs, {flag: self.flags[flag] for flag in known.get(table, ())}
 
-    def _keep_book(self) -> None:
+    def _keep_book(self, context: Context) -> None:
         """Notes what every newly standing record was made from: tables are in order, so what it read is what is there."""
-        context = self.lake.context()
-        tables = {table: rows for table, (_, rows) in self._tables().items()}
+        tables = {table: rows for table, (_, rows) in self.seen.items()}
         for table in TABLES:
             context.ledger.live(table)
             history = context.ledger.history(table)
@@ -245,10 +255,9 @@ class Life:
                         dropped = sum(record.dropped.values())
                         assert record.read == record.rows + record.quarantined + dropped
 
-    def _check_states(self) -> None:
+    def _check_states(self, context: Context) -> None:
         """Stale is what would read something else now, or reads what is stale; fresh is all the rest that stands."""
-        context = self.lake.context()
-        tables = {table: rows for table, (_, rows) in self._tables().items()}
+        tables = {table: rows for table, (_, rows) in self.seen.items()}
         judged = context.judge.judge(NIGHTS)
         graph = context.project.graph
         for table in graph.order:
@@ -279,18 +288,16 @@ class Life:
         with without_spark():
             night = execute(context, plan_nights(context, NIGHTS))
         assert night.exit_code is ExitCode.DONE, night.to_json()
-        self._keep_book()
-        self._check_states()
-        context = self.lake.context()
-        expected = self._from_scratch(context)
-        assert {table: rows for table, (_, rows) in self._tables().items()} == expected
+        context = self._look()
+        assert {table: rows for table, (_, rows) in self.seen.items()} == self._from_scratch(context)
         states = context.judge.judge(NIGHTS)
         assert {s.state for found in states.values() for s in found.values()} <= {State.FRESH, State.CLOSED}
-        before = {table: version for table, (version, _) in self._tables().items()}
+        before = {table: version for table, (version, _) in self.seen.items()}
         with without_spark():
+            context = self.lake.context()
             again = execute(context, plan_nights(context, NIGHTS))
         assert not any(result.runs for result in again.tables.values())
-        assert {table: version for table, (version, _) in self._tables().items()} == before
+        assert {table: version for table, (version, _) in self._tables(context).items()} == before
 
     def _text(self, number: int) -> str:
         return (self.lake.root / "landing" / "readings" / f"{day(number)}.csv").read_text()
@@ -319,6 +326,7 @@ class Life:
         return made
 
 
+@pytest.mark.e2e
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lakesmith.ledger.plan import Plan
     from lakesmith.ledger.state import BatchState
 
-__all__ = ["plan_lines", "state_lines", "waiting_lines"]
+__all__ = ["audit_lines", "plan_lines", "state_lines", "waiting_lines"]
 
 _REASONS_SHOWN = 3
 _GROUPS_SHOWN = 12
@@ -66,6 +66,15 @@ def plan_lines(plan: Plan, expected: Mapping[str, Expected] = MappingProxyType({
         but = f"; {count(unknown, 'table')} never run before" if unknown else ""
         lines.append(f"  in all about {_duration(whole)}{but}")
     return lines
+
+
+def audit_lines(states: Sequence[BatchState]) -> list[RenderableType]:
+    """Fresh batches that the next run over them audits again, grouped, with the reason."""
+    found = group_troubles((state.table, "", state.batch_date, state.audit) for state in states)
+    return [
+        "fresh, and to be audited again by the next run over them:",
+        *(entry(f"{trouble.table} {trouble.when}:", trouble.reason, width()) for trouble in found),
+    ]
 
 
 def _work(work: Expected) -> str:

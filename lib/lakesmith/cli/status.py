@@ -68,10 +68,13 @@ def command(
             if s.state not in (State.FRESH, State.CLOSED)
         ]
         answer(*_picture(context, nights, states, by), *_counts(states), *_troubles(troubled))
-        if any(state.runnable for state in troubled):
+        answer(*_audits(states))
+        repairs = [state for state in troubled if state.runnable]
+        if repairs:
             only = "".join(f" --table {table}" for table in tables or ())
-            repair = invocation.command(f"backfill --from {nights.first} --to {nights.last}{only}")
-            answer("", f"to repair what can be: {repair}")
+            once = all(state.published and state.repairable for state in repairs)
+            how = "--stale-only" if once else f"--from {nights.first} --to {nights.last}"
+            answer("", f"to repair what can be: {invocation.command(f'backfill {how}{only}')}")
 
 
 def nights_of(context: Context, first: str | None, last: str | None) -> BatchRange | None:
@@ -119,6 +122,14 @@ def _troubles(troubled: Sequence[BatchState]) -> list[RenderableType]:
     return ["", *state_lines(troubled)] if troubled else []
 
 
+def _audits(states: Mapping[str, Mapping[date, BatchState]]) -> list[RenderableType]:
+    """Fresh batches whose suite has changed since they were judged."""
+    from lakesmith.cli.plan_text import audit_lines
+
+    due = [state for found in states.values() for state in found.values() if state.audit]
+    return ["", *audit_lines(due)] if due else []
+
+
 def _nothing_yet(context: Context, invocation: Invocation) -> list[str]:
     settings = context.settings
     lines = [
@@ -151,7 +162,12 @@ def _json(
             "version": live.version if live is not None else None,
             "counts": {str(state): counts[state] for state in State},
             "batches": [
-                {"batch_date": day.isoformat(), "state": str(state.state), "reason": state.reason}
+                {
+                    "batch_date": day.isoformat(),
+                    "state": str(state.state),
+                    "reason": state.reason,
+                    "audit": state.audit,
+                }
                 for day, state in sorted(found.items())
             ],
         }
