@@ -121,18 +121,16 @@ class Book:
 class Life:
     """One lake through a sequence of events."""
 
-    def __init__(self, root: Path) -> None:
-        shutil.copytree(METERS, root)
+    def __init__(self, root: Path, begun: Path) -> None:
+        shutil.copytree(begun, root)
         self.lake = Workspace(root)
-        self.lake.edit("conf/sources/readings.yml", "start: 2024-01-01", f"start: {day(FIRST)}")
-        self.lake.edit("conf/tables/bronze.readings.yml", "rows: preserving", "rows: preserving\nhorizon: 3d")
-        for number in OPEN:
-            self.lake.land_text(number, f"Meter,kWh,Street\n{_GOOD[0]}")
         self.flags = {"total": False, "tariff": False, "suite": False}
         self.comments = 0
         self.book = Book()
         self.seen: dict[str, tuple[int, dict[date, Rows]]] = {}
-        self.seen = self._tables(self.lake.context())
+        context = self.lake.context()
+        self.seen = self._tables(context)
+        self._keep_book(context)
 
     def happen(self, event: Land | Edit | Run | Foreign) -> None:
         """Lets an event happen, and holds the lake against the books."""
@@ -326,6 +324,30 @@ class Life:
         return made
 
 
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project with all days landed and nothing run."""
+    root = tmp_path_factory.mktemp("landed") / "meters"
+    shutil.copytree(METERS, root)
+    lake = Workspace(root)
+    lake.edit("conf/sources/readings.yml", "start: 2024-01-01", f"start: {day(FIRST)}")
+    lake.edit("conf/tables/bronze.readings.yml", "rows: preserving", "rows: preserving\nhorizon: 3d")
+    for number in OPEN:
+        lake.land_text(number, f"Meter,kWh,Street\n{_GOOD[0]}")
+    return root
+
+
+@pytest.fixture(scope="module")
+def run_once(landed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, with every night run."""
+    root = tmp_path_factory.mktemp("run_once") / "meters"
+    shutil.copytree(landed, root)
+    context = Workspace(root).context()
+    with without_spark():
+        assert execute(context, plan_nights(context, NIGHTS)).exit_code is ExitCode.DONE
+    return root
+
+
 @pytest.mark.e2e
 @settings(
     max_examples=EXAMPLES,
@@ -334,10 +356,12 @@ class Life:
     derandomize="LAKESMITH_SEQUENCES" not in os.environ,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(events=st.lists(EVENTS, min_size=1, max_size=7))
-def test_any_sequence_of_events_converges_and_every_state_is_true(events: list[Any]) -> None:
+@given(events=st.lists(EVENTS, min_size=1, max_size=7), from_nothing=st.sampled_from([False, False, True]))
+def test_any_sequence_of_events_converges_and_every_state_is_true(
+    landed: Path, run_once: Path, events: list[Any], from_nothing: bool
+) -> None:
     with tempfile.TemporaryDirectory(prefix="lakesmith-life-") as folder:
-        life = Life(Path(folder) / "meters")
+        life = Life(Path(folder) / "meters", landed if from_nothing else run_once)
         for event in events:
             life.happen(event)
         life.settle()
