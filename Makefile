@@ -75,10 +75,11 @@ test: env ## The tests that check leaves out, in two processes: those with Spark
 
 # Each with a session of its own: a Spark test keeps one core busy, seldom two.
 ENGINE_TESTS := tests/lib/engine tests/drills tests/laws
-.PHONY: test-engine test-rest
-test-engine: env
+.PHONY: test-engine
+test-engine: env ## One half of `make test`: the engine, the drills, the laws
 	$(BIN)/pytest -m "spark or e2e" --durations 15 $(ENGINE_TESTS)
-test-rest: env
+.PHONY: test-rest
+test-rest: env ## The other half of `make test`
 	$(BIN)/pytest -m "spark or e2e" --durations 15 tests $(addprefix --ignore=,$(ENGINE_TESTS))
 
 N ?= 1000
