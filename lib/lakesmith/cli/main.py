@@ -12,13 +12,16 @@ from typer.core import TyperGroup
 
 from lakesmith import __version__
 from lakesmith.cli import (
+    audit,
     catalog,
     config_show,
     demo,
+    diff,
     doctor,
     models,
     nights,
     quality,
+    restore,
     simulate,
     sql,
     status,
@@ -87,6 +90,9 @@ _app.command("backfill")(nights.backfill)
 _app.command("status")(status.command)
 _app.command("quality")(quality.command)
 _app.command("sql")(sql.command)
+_app.command("diff")(diff.command)
+_app.command("restore")(restore.command)
+_app.command("audit")(audit.command)
 _app.command("train")(models.train)
 _app.command("score")(models.score)
 _app.command("simulate")(simulate.command)

@@ -28,11 +28,16 @@ _Force = Annotated[
     bool, typer.Option("--force", help="Compute fresh batches too; equal rows are not published again.")
 ]
 
+_Why = Annotated[
+    str, typer.Option("--why", metavar="TEXT", help="With --force: for the record, in your words.")
+]
+
 
 def run(
     night: Annotated[str, typer.Option("--date", metavar="DAY", help="The night, YYYY-MM-DD.")],
     tables: Tables = None,
     force: _Force = False,
+    why: _Why = "",
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
@@ -53,7 +58,9 @@ def run(
 
     with outcome_in_any_case(outcome):
         day = parse_night(night)
-        return _nights(Invocation(env, project), BatchRange(day, day), tables or [], force, as_json, outcome)
+        return _nights(
+            Invocation(env, project), BatchRange(day, day), tables or [], force, as_json, outcome, why=why
+        )
 
 
 def backfill(
@@ -64,6 +71,7 @@ def backfill(
         bool, typer.Option("--dry-run", help="Show what would be run and why; run nothing.")
     ] = False,
     force: _Force = False,
+    why: _Why = "",
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
@@ -84,7 +92,7 @@ def backfill(
     with outcome_in_any_case(outcome):
         nights = BatchRange(parse_night(first), parse_night(last))
         return _nights(
-            Invocation(env, project), nights, tables or [], force, as_json, outcome, dry_run=dry_run
+            Invocation(env, project), nights, tables or [], force, as_json, outcome, dry_run=dry_run, why=why
         )
 
 
@@ -97,9 +105,12 @@ def _nights(
     outcome: Path | None,
     *,
     dry_run: bool = False,
+    why: str = "",
 ) -> int:
+    context = invocation.open()
+    context.why = why
     return run_nights(
-        invocation.open(),
+        context,
         invocation,
         nights,
         tables,

@@ -6,6 +6,7 @@ ledger's.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -30,7 +31,15 @@ from lakesmith.ledger.records import (
 if TYPE_CHECKING:
     from lakesmith.engine.audit import BatchAudit
 
-__all__ = ["RunIdentity", "audited_batch", "failed_batch", "quality_records", "run_record", "without_values"]
+__all__ = [
+    "RunIdentity",
+    "audited_batch",
+    "failed_batch",
+    "new_run_id",
+    "quality_records",
+    "run_record",
+    "without_values",
+]
 
 _SHOWN = 5
 
@@ -47,6 +56,11 @@ class RunIdentity:
     contract: Contract
     batches: tuple[date, ...]
     started: datetime
+
+
+def new_run_id() -> str:
+    """The name of a run: when it began, and something that no other has."""
+    return f"{now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
 
 
 def audited_batch(

@@ -44,7 +44,7 @@ class Plan:
         tables: those that were asked for, in order.
         steps: what would be run, parents first.
         waiting: batches that cannot be run, with the reason.
-        untouched_in: how many batches of each table are fresh or closed.
+        untouched_in: how many batches of each table are fresh, closed or held.
     """
 
     nights: BatchRange
@@ -56,7 +56,7 @@ class Plan:
 
     @property
     def untouched(self) -> int:
-        """How many batches are fresh or closed, in all."""
+        """How many batches are fresh, closed or held, in all."""
         return sum(self.untouched_in.values())
 
     def to_json(self) -> dict[str, object]:
@@ -110,7 +110,7 @@ def make_plan(
             reason = _reason(state, because, will_run, reasons, force=force)
             if reason:
                 reasons[day] = reason
-            elif state.state in (State.FRESH, State.CLOSED):
+            elif state.state in (State.FRESH, State.CLOSED) or state.held:
                 untouched[table] += 1
             else:
                 waiting.append(state)
@@ -148,6 +148,8 @@ def _reason(
     force: bool,
 ) -> str:
     """Why a batch will be run; empty when it will not."""
+    if state.held:
+        return ""
     if state.runnable:
         return f"{state.state}: {state.reason}"
     if state.state is State.BLOCKED:

@@ -10,12 +10,15 @@ Three rules decide what an input in trouble does to a batch D:
 - a rejected correction leaves the rows published before it, and those are what later days go on reading.
 
 A table of scores that declares it may repeat its last scores where a failure blocks it: such a batch is blocked and runnable.
+
+A batch that a person restored is held: it is stale when its own record says so, no run touches it, and what reads it takes its
+rows as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
@@ -62,6 +65,7 @@ class BatchState:
         runnable: a run could be tried now. A batch for which a landing file is awaited is not, a blocked one only where it can
             repeat the last scores.
         for_failure: a batch that is not there because something failed, not because something never ran.
+        held: a person restored it; no run touches it, forced or not, until it is released.
     """
 
     table: str
@@ -72,6 +76,7 @@ class BatchState:
     left_out: tuple[tuple[str, date], ...] = ()
     runnable: bool = False
     for_failure: bool = False
+    held: bool = False
 
 
 class Judge:
@@ -170,7 +175,7 @@ class Judge:
         states: dict[date, BatchState] = {}
         for day in span:
             standing = history.standing(day)
-            state = self._batch(contract, day, standing, history, live, folders, tracks)
+            state = _held(self._batch(contract, day, standing, history, live, folders, tracks), standing)
             states[day] = state
             own.append(state, standing)
         return states
@@ -317,6 +322,25 @@ class Judge:
         return f"{entry.target} {_listed([str(d) for d in days])} is itself {word}"
 
 
+def _held(state: BatchState, standing: BatchRecord | None) -> BatchState:
+    """The state of a batch that a person restored, whatever its inputs have come to; any other as it is."""
+    if standing is None or standing.restored is None:
+        return state
+    if state.state in (State.FRESH, State.CLOSED):
+        return replace(state, held=True)
+    said = standing.restored
+    words = f"restored from version {said.version} by {said.who} at {standing.recorded_at:%Y-%m-%d %H:%M} UTC"
+    words += f" ({said.why})" if said.why else ""
+    if state.state is State.FOREIGN:
+        # What was restored is not there any more: a run must not decide what is to stand there instead.
+        reason = f"{state.reason}; it was {words}: restore it again, or release it"
+        return replace(state, reason=reason, runnable=False)
+    reason = f"{words} and held; since then: {state.reason}"
+    return replace(
+        state, state=State.STALE, reason=reason, blockers=(), runnable=False, for_failure=False, held=True
+    )
+
+
 def _as_read(history: TableHistory, day: date, read: InputRead) -> BatchRecord | None:
     """The record of an input's batch that stood when the pinned version was read."""
     if read.version is None:
@@ -378,7 +402,9 @@ class _Track:
         self.digests.append(state.batch_date, digest if there else None)
         self._absent.append(self._absent[-1] + (not there and not state.for_failure))
         self._failed.append(self._failed[-1] + (not there and state.for_failure))
-        self._stale.append(self._stale[-1] + (state.state in (State.STALE, State.FOREIGN)))
+        # A batch that is held is not about to change, so what has read it is not about to, either.
+        unsure = state.state in (State.STALE, State.FOREIGN) and not state.held
+        self._stale.append(self._stale[-1] + unsure)
 
     def state(self, day: date) -> BatchState | None:
         at = (day - self.first).days
