@@ -21,6 +21,7 @@ from lakesmith.cli import (
     models,
     nights,
     quality,
+    quarantine,
     restore,
     simulate,
     sql,
@@ -102,6 +103,13 @@ _app.add_typer(_config, name="config")
 _catalog = typer.Typer(help="The tables by name in Spark's catalog.", no_args_is_help=True)
 _catalog.command("sync")(catalog.sync)
 _app.add_typer(_catalog, name="catalog")
+_quarantine = typer.Typer(
+    help="Rejected rows: which, why, and running their batches again.", no_args_is_help=True
+)
+_quarantine.command("list")(quarantine.list_rows)
+_quarantine.command("show")(quarantine.show)
+_quarantine.command("replay")(quarantine.replay)
+_app.add_typer(_quarantine, name="quarantine")
 _models = typer.Typer(help="Versions of models: which there are, and which is in use.", no_args_is_help=True)
 _models.command("list")(models.list_models)
 _models.command("show")(models.show)
