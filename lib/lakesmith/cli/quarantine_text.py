@@ -119,7 +119,7 @@ def show_lines(
         Text(f"{counted.table} {day}: {count(total, 'row')} in quarantine{broke}", style="bold")
     ]
     for number, row in enumerate(rows, start=1):
-        table = grid("", "", wrap=[""])
+        table = grid("column", "value", wrap=["value"])
         table.show_header = False
         rules = row[BROKEN_RULES]
         for name, value in shown_row(row, masked).items():
