@@ -10,7 +10,6 @@ import pytest
 from command_lines import Ask, publish
 from lakes import publish_batch, write_batch
 from lakesmith.ledger.audit_trail import Action, AuditRecord
-from lakesmith.ledger.records import Restored
 from workspaces import Workspace, day
 
 SILVER, QUARANTINE = "silver.readings", "quarantine.silver_readings"
@@ -195,46 +194,3 @@ def test_the_trail_of_what_people_did_is_listed_newest_first(ask: Ask, meters: W
         ("bob", "force", "gold.usage", ["r1"])
     ]
     assert ask("audit", "--table", "gold.nothing").code == 2
-
-
-@pytest.mark.parametrize("arguments", [(), ("--to-version", "1", "--release")])
-def test_a_restore_wants_a_version_or_a_release(
-    ask: Ask, meters: Workspace, arguments: tuple[str, ...]
-) -> None:
-    answer = ask("restore", SILVER, "--date", "2024-01-02", *arguments)
-    assert (answer.code, answer.out) == (2, "")
-    assert "Give --to-version N to restore, or --release" in answer.err
-
-
-def test_a_held_batch_is_shown_stale_with_who_restored_it_and_is_in_no_plan(
-    ask: Ask, lake: Workspace
-) -> None:
-    publish_batch(
-        lake,
-        SILVER,
-        3,
-        [{"source_file": "f.csv", "record_no": 9, "meter": "m1", "kwh": 2}],
-        restored=Restored(1, "r0", "ann", "wrong file"),
-        inputs=(),
-    )
-    found = ask("status", "--from", "2024-01-03", "--to", "2024-01-03", "--table", SILVER, "--json").json
-    (batch,) = found["tables"][0]["batches"]
-    assert batch["state"] == "stale"
-    assert batch["reason"].startswith("restored from version 1 by ann at ")
-    assert batch["reason"].endswith(" UTC (wrong file) and held; since then: the input lines is new")
-    for force in ((), ("--force",)):
-        nights = ("--from", "2024-01-03", "--to", "2024-01-03")
-        planned = ask("backfill", *nights, "--table", SILVER, "--dry-run", "--json", *force).json
-        assert (planned["steps"], planned["waiting"], planned["untouched"]) == ([], [], 1)
-
-    released = ask("restore", SILVER, "--date", "2024-01-03", "--release", "--why", "mended")
-
-    assert (released.code, released.err) == (0, "")
-    assert lines(released.out)[0].startswith("silver.readings 2024-01-03: released; ")
-    assert lines(released.out)[1] == "state: stale: the input lines is new"
-    assert lines(released.out)[2] == "repair it: lakesmith run --date 2024-01-03"
-    assert lines(ask("audit").out)[1].endswith("release  silver.readings  2024-01-03  mended")
-    planned = ask("backfill", *nights, "--table", SILVER, "--dry-run", "--json").json
-    assert [step["batches"] for step in planned["steps"]] == [["2024-01-03"]]
-    again = ask("restore", SILVER, "--date", "2024-01-03", "--release")
-    assert (again.code, "is not held: nobody restored it" in again.err) == (2, True)
