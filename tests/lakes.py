@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import write_deltalake
 
+from command_lines import publish
 from lakesmith.contracts.model import BATCH_DATE
 from lakesmith.lake.tables import ensure_table, quarantine_contract
 from lakesmith.ledger.ops import now
@@ -55,3 +56,16 @@ def record_night(
     )
     context.ledger.ops.append([record])
     return record
+
+
+def publish_batch(
+    workspace: Workspace, table: str, number: int, rows: Sequence[dict[str, Any]], **changes: Any
+) -> int:
+    """Replaces the batch of a day and records it as published by a run. Returns the table's version."""
+    version = write_batch(workspace, table, number, rows)
+    live = workspace.context().ledger.live(table)
+    assert live is not None
+    digest = f"{table} {number} {sorted(map(str, rows))}"
+    told = {"version": version, "files": live.files_of(day(number)), "rows": len(rows), "digest": digest}
+    publish(workspace, [number], [table], **{**told, **changes})
+    return version

@@ -12,13 +12,17 @@ from typer.core import TyperGroup
 
 from lakesmith import __version__
 from lakesmith.cli import (
+    audit,
     catalog,
     config_show,
     demo,
+    diff,
     doctor,
     models,
     nights,
     quality,
+    quarantine,
+    restore,
     simulate,
     sql,
     status,
@@ -88,6 +92,9 @@ _app.command("backfill")(nights.backfill)
 _app.command("status")(status.command)
 _app.command("quality")(quality.command)
 _app.command("sql")(sql.command)
+_app.command("diff")(diff.command)
+_app.command("restore")(restore.command)
+_app.command("audit")(audit.command)
 _app.command("train")(models.train)
 _app.command("score")(models.score)
 _app.command("simulate")(simulate.command)
@@ -97,6 +104,13 @@ _app.add_typer(_config, name="config")
 _catalog = typer.Typer(help="The tables by name in Spark's catalog.", no_args_is_help=True)
 _catalog.command("sync")(catalog.sync)
 _app.add_typer(_catalog, name="catalog")
+_quarantine = typer.Typer(
+    help="Rejected rows: which, why, and running their batches again.", no_args_is_help=True
+)
+_quarantine.command("list")(quarantine.list_rows)
+_quarantine.command("show")(quarantine.show)
+_quarantine.command("replay")(quarantine.replay)
+_app.add_typer(_quarantine, name="quarantine")
 _models = typer.Typer(help="Versions of models: which there are, and which is in use.", no_args_is_help=True)
 _models.command("list")(models.list_models)
 _models.command("show")(models.show)

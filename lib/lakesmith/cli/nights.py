@@ -43,12 +43,17 @@ _Force = Annotated[
     bool, typer.Option("--force", help="Compute fresh batches too; equal rows are not published again.")
 ]
 
+_Why = Annotated[
+    str, typer.Option("--why", metavar="TEXT", help="With --force: for the record, in your words.")
+]
+
 
 def run(
     night: Annotated[str, typer.Option("--date", metavar="DAY", help="The night, YYYY-MM-DD.")],
     tables: Tables = None,
     dry_run: _DryRun = False,
     force: _Force = False,
+    why: _Why = "",
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
@@ -71,6 +76,7 @@ def run(
         day = parse_night(night)
         invocation = Invocation(env, project)
         context = invocation.open()
+        context.why = why
         made = _plan(invocation, context, BatchRange(day, day), tables, force=force, look_back=True)
         return run_nights(context, invocation, made, as_json=as_json, outcome=outcome, dry_run=dry_run)
 
@@ -83,6 +89,7 @@ def backfill(
     with_parents: WithParents = False,
     dry_run: _DryRun = False,
     force: _Force = False,
+    why: _Why = "",
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
@@ -111,6 +118,7 @@ def backfill(
         _check_together(force, stale_only, with_parents)
         invocation = Invocation(env, project)
         context = invocation.open()
+        context.why = why
         nights = nights_of(context, first, last)
         how = {"force": force, "stale_only": stale_only, "with_parents": with_parents}
         made = _plan(invocation, context, nights, tables, whole=bool(tables), **how)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lakesmith.cli.batches import owned_batch
 from lakesmith.cli.options import AsJson, Env, Invocation, Project
 from lakesmith.cli.output import answer, answer_json
 from lakesmith.contracts.days import BatchRange, parse_night
@@ -76,7 +77,7 @@ def command(
         else:
             answer(*quality_text.trouble_lines(found, invocation))
         return 0
-    day = _batch(context, contract, BatchRange(parse_night(night), parse_night(night)))
+    day = owned_batch(context, contract, parse_night(night))
     if by is not None:
         return _with_great_expectations(context, contract, day, out, as_json=as_json)
     facts = batch_facts(context, contract, day)
@@ -85,18 +86,6 @@ def command(
     else:
         answer(*quality_text.batch_lines(facts, invocation))
     return 0
-
-
-def _batch(context: Context, contract: Contract, night: BatchRange) -> date:
-    due = context.project.graph.due(contract.table, night)
-    if due is None:
-        start = context.project.graph.starts[contract.table]
-        owner = BatchRange(start, start).shifted(contract.lag_days).first
-        raise UsageError(
-            f"{contract.table} has no batch for the night of {night.first}: its first batch is {start}, "
-            f"which the night of {owner} owns. Look at that one: --date {owner}"
-        )
-    return due.first
 
 
 def _with_great_expectations(

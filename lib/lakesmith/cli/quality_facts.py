@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import QueryBuilder
 
 from lakesmith.contracts.days import BatchRange
-from lakesmith.contracts.model import BATCH_DATE
+from lakesmith.ledger.quarantined import quarantined
 from lakesmith.ledger.records import BatchRecord, QualityRecord
 
 if TYPE_CHECKING:
@@ -43,7 +40,6 @@ _COLUMNS = [
     "element_count",
     "result",
 ]
-_BROKEN_RULES = "broken_rules"
 
 
 @dataclass(frozen=True)
@@ -252,17 +248,9 @@ def quarantined_rules(context: Context, contract: Contract) -> dict[str, int]:
 
 
 def _quarantine(context: Context, contract: Contract, day: date | None) -> tuple[dict[str, int], int]:
-    """Rows in quarantine by rule, most first, and in all; no other column is read."""
-    opened = context.lake.open(contract.quarantine_table)
-    if opened is None:
-        return {}, 0
-    where = f" WHERE {BATCH_DATE} = DATE '{day}'" if day is not None else ""
-    # Not `to_pyarrow_dataset`: its threads may outlive a short command, which then aborts (docs/traps.md).
-    query = QueryBuilder().register("quarantine", opened)
-    found = query.execute(f"SELECT {_BROKEN_RULES} FROM quarantine{where}")
-    rows = pa.RecordBatchReader.from_stream(found).read_all()
-    counted = Counter(rule for rules in rows[_BROKEN_RULES].to_pylist() for rule in rules or ())
-    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0]))), rows.num_rows
+    """Rows in quarantine by rule, most first, and in all."""
+    found = quarantined(context.lake, contract, BatchRange(day, day) if day is not None else None)
+    return found.rules, found.total
 
 
 def troubled_batches(context: Context, contract: Contract, most: int) -> TroubledBatches:

@@ -38,11 +38,13 @@ class Context:
         project: the checked contracts.
         settings: the environment's.
         model_versions: model -> version that scores batches, whatever they were scored with before.
+        why: in the words of whoever started the process, for what it does by force.
     """
 
     project: Project
     settings: Settings
     model_versions: Mapping[str, int] = field(default_factory=dict)
+    why: str = ""
     _fingerprints: dict[tuple[str, int], Fingerprints] = field(default_factory=dict)
 
     @cached_property

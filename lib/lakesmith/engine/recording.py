@@ -6,6 +6,7 @@ ledger's.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -36,6 +37,7 @@ __all__ = [
     "audited_batch",
     "bounded",
     "failed_batch",
+    "new_run_id",
     "quality_records",
     "run_record",
     "without_values",
@@ -56,6 +58,11 @@ class RunIdentity:
     contract: Contract
     batches: tuple[date, ...]
     started: datetime
+
+
+def new_run_id() -> str:
+    """The name of a run: when it began, and something that no other has."""
+    return f"{now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
 
 
 def audited_batch(

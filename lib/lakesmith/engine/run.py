@@ -7,7 +7,6 @@ laptop, a test, a cluster, a night and a backfill.
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -18,8 +17,9 @@ from lakesmith.contracts.model import Contract, Mode
 from lakesmith.engine.attempt import Attempt
 from lakesmith.engine.auditing_again import AuditAgain
 from lakesmith.engine.context import Context
+from lakesmith.engine.forcing import record_forced
 from lakesmith.engine.outcome import TableResult
-from lakesmith.engine.recording import RunIdentity, failed_batch, run_record
+from lakesmith.engine.recording import RunIdentity, failed_batch, new_run_id, run_record
 from lakesmith.engine.repeating import NothingToRepeat, last_scores
 from lakesmith.errors import DataRejected, LakesmithError, SparkLost, Stopped, is_retryable
 from lakesmith.faults import Side, Step, reached, step
@@ -61,12 +61,14 @@ def run_table(
     wait = timedelta(seconds=context.settings.lease.wait)
     try:
         reached(Side.BEFORE, Step.LEASE, contract.table)
-        with hold(context.lake, contract.table, _new_run_id(), wait):
+        with hold(context.lake, contract.table, new_run_id(), wait):
             reached(Side.AFTER, Step.LEASE, contract.table)
             for group in groups:
                 _run_group(context, contract, group, job, result, force=force)
             if audits:
                 _audit_again(context, contract, audits, result)
+        if force:
+            record_forced(context, contract, wanted, result)
     except Stopped as error:
         result.error = error
     except Exception as error:
@@ -90,7 +92,10 @@ def _run_group(
     unserved: dict[date, str] = {}
     states = _judged(context, contract, wanted)
     for state in states:
-        if state.state is State.BLOCKED and state.runnable:
+        if state.held:
+            # A person restored it, and no run may take that back.
+            result.unchanged += 1
+        elif state.state is State.BLOCKED and state.runnable:
             unserved[state.batch_date] = state.reason
         elif state.runnable or (force and (state.state is State.FRESH or state.behind)):
             runnable.append(state)
@@ -118,7 +123,7 @@ def _audit_again(context: Context, contract: Contract, wanted: Sequence[date], r
     states = [state for state in _judged(context, contract, wanted) if state.audit]
     result.unchanged += len(wanted) - len(states)
     if states:
-        run = RunIdentity(_new_run_id(), contract, tuple(s.batch_date for s in states), now())
+        run = RunIdentity(new_run_id(), contract, tuple(s.batch_date for s in states), now())
         again = AuditAgain(context, run, states)
         _ = context.spark
         _recorded(context, again, again.execute, result)
@@ -162,7 +167,7 @@ def _repeat(
 
 
 def _new_attempt(context: Context, contract: Contract, states: Sequence[BatchState]) -> Attempt:
-    run = RunIdentity(_new_run_id(), contract, tuple(s.batch_date for s in states), now())
+    run = RunIdentity(new_run_id(), contract, tuple(s.batch_date for s in states), now())
     return Attempt(context, run, states)
 
 
@@ -235,7 +240,3 @@ def _note(result: TableResult, record: BatchRecord) -> None:
     result.batches[record.batch_date] = record.outcome
     if not record.outcome.stands:
         result.reasons[record.batch_date] = record.reason
-
-
-def _new_run_id() -> str:
-    return f"{now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"

@@ -15,11 +15,9 @@ from lakesmith.contracts.model import BATCH_DATE, Column, Contract, Rows, Suite
 from lakesmith.contracts.types import ArrayType, PrimitiveType
 from lakesmith.errors import CommitConflict, DestructiveChange
 from lakesmith.ledger.location import LakeLocation
+from lakesmith.ledger.quarantined import BROKEN_RULES
 
 __all__ = ["BROKEN_RULES", "delta_schema", "describe_table", "ensure_table", "quarantine_contract"]
-
-BROKEN_RULES = "broken_rules"
-"""The column of a quarantine table that names the rules which a row broke."""
 
 _BATCH_DATE_COLUMN = Column(BATCH_DATE, PrimitiveType("date"), "The batch that the row belongs to.")
 

@@ -70,7 +70,7 @@ class Plan:
         steps: what would be run, parents first.
         waiting: batches that cannot be run, with the reason.
         behind: batches that stay stale, since something they read is stale and not part of the plan.
-        untouched_in: how many batches of each table are fresh or closed, and left alone.
+        untouched_in: how many batches of each table are fresh, closed or held, and left alone.
         left_in: how many of each are not as they should be, and left alone since only repairs were asked for.
     """
 
@@ -89,7 +89,7 @@ class Plan:
 
     @property
     def untouched(self) -> int:
-        """How many batches are fresh or closed and left alone, in all."""
+        """How many batches are fresh, closed or held and left alone, in all."""
         return sum(self.untouched_in.values())
 
     def to_json(self) -> dict[str, object]:
@@ -151,7 +151,7 @@ def make_plan(graph: TableGraph, asked: Asked, states: Mapping[str, Mapping[date
             if reason:
                 reasons[day] = reason
             elif reach is _Reach.NIGHT:
-                if state.state in (State.FRESH, State.CLOSED):
+                if state.state in (State.FRESH, State.CLOSED) or state.held:
                     if state.audit:
                         audits[day] = state.audit
                     untouched[table] += not state.audit
@@ -160,7 +160,7 @@ def make_plan(graph: TableGraph, asked: Asked, states: Mapping[str, Mapping[date
                 else:
                     waiting.append(state)
             elif asked.stale_only and reach is _Reach.REPAIR:
-                whole = state.state in (State.FRESH, State.CLOSED)
+                whole = state.state in (State.FRESH, State.CLOSED) or state.held
                 untouched[table] += whole
                 left[table] += not whole
         will_run[table] = reasons
@@ -252,6 +252,8 @@ def _reason(
     asked: Asked,
 ) -> str:
     """Why a batch will be run; empty when it will not."""
+    if state.held:
+        return ""
     repaired = state.repairable and not (asked.stale_only and state.state is State.MISSING)
     if state.runnable and (
         reach is _Reach.NIGHT or (reach is _Reach.REPAIR and repaired) or (cascade and state.published)

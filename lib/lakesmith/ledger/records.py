@@ -23,6 +23,7 @@ __all__ = [
     "NightRecord",
     "QualityRecord",
     "Record",
+    "Restored",
     "RunOutcome",
     "RunRecord",
 ]
@@ -96,6 +97,23 @@ class InputRead:
     files: tuple[Mapping[str, Any], ...] = ()
 
 
+@dataclass(frozen=True)
+class Restored:
+    """Where a batch's rows come from when a person brought an old state back.
+
+    Args:
+        version: the table version that was restored.
+        run_id: the run that had computed those rows.
+        who: see `lakesmith.ledger.audit_trail.actor`.
+        why: in the person's own words.
+    """
+
+    version: int
+    run_id: str
+    who: str
+    why: str = ""
+
+
 class Record:
     """A row of an `ops` table; nested values are kept as JSON text, so that the schema stays flat."""
 
@@ -106,7 +124,7 @@ class Record:
         row: dict[str, Any] = {}
         for column in fields(self):  # type: ignore[arg-type]  # every Record is a dataclass
             value = getattr(self, column.name)
-            if isinstance(value, tuple | Mapping | Fingerprints):
+            if isinstance(value, tuple | Mapping | Fingerprints | Restored):
                 value = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"))
             row[column.name] = str(value) if isinstance(value, StrEnum) else value
         return row
@@ -125,6 +143,7 @@ class BatchRecord(Record):
         files: digest of the paths of the batch's live files.
         settings: the settings that the transform read, with their values.
         reason: why the batch was rejected or failed; counts and names only.
+        restored: for a batch that a person brought back; no run touches it until it is released.
     """
 
     table: str
@@ -143,6 +162,7 @@ class BatchRecord(Record):
     settings: Mapping[str, Any]
     files: str
     reason: str = ""
+    restored: Restored | None = None
 
     schema: ClassVar[pa.Schema] = pa.schema(
         [
@@ -162,12 +182,15 @@ class BatchRecord(Record):
             ("settings", pa.string()),
             ("files", pa.string()),
             ("reason", pa.string()),
+            ("restored", pa.string()),
         ]
     )
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """The record of a row as pyarrow gives it."""
+        # Absent from the provenance of commits that are older than restores.
+        restored = row.get("restored")
         return cls(
             **{
                 **row,
@@ -179,6 +202,7 @@ class BatchRecord(Record):
                     for read in json.loads(row["inputs"])
                 ),
                 "settings": json.loads(row["settings"]),
+                "restored": Restored(**json.loads(restored)) if restored else None,
             }
         )
 
@@ -343,7 +367,7 @@ class NightRecord(Record):
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Fingerprints | InputRead):
+    if isinstance(value, Fingerprints | InputRead | Restored):
         return _plain(asdict(value))
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}

@@ -10,12 +10,15 @@ Three rules decide what an input in trouble does to a batch D:
 - a rejected correction leaves the rows published before it, and those are what later days go on reading.
 
 A table of scores that declares it may repeat its last scores where a failure blocks it: such a batch is blocked and runnable.
+
+A batch that a person restored is held: it is stale when its own record says so, no run touches it, and what reads it takes its
+rows as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
@@ -67,6 +70,7 @@ class BatchState:
         repairable: something happened since, so that a night which looks back takes it up on its own: it is stale or foreign by
             itself, it failed and what it reads or is judged by has changed, or it is missing between batches that are not.
         audit: why a fresh batch is to be audited again; empty when it is not.
+        held: a person restored it; no run touches it, forced or not, until it is released.
     """
 
     table: str
@@ -81,6 +85,7 @@ class BatchState:
     behind: bool = False
     repairable: bool = False
     audit: str = ""
+    held: bool = False
 
 
 class Judge:
@@ -183,7 +188,9 @@ class Judge:
         states: dict[date, BatchState] = {}
         for day in span:
             standing = history.standing(day)
-            state = self._batch(contract, day, standing, history, began, live, folders, tracks)
+            state = _held(
+                self._batch(contract, day, standing, history, began, live, folders, tracks), standing
+            )
             states[day] = state
             own.append(state, standing)
         return states
@@ -356,6 +363,33 @@ class Judge:
         return ""
 
 
+def _held(state: BatchState, standing: BatchRecord | None) -> BatchState:
+    """The state of a batch that a person restored, whatever its inputs have come to; any other as it is."""
+    if standing is None or standing.restored is None:
+        return state
+    if state.state in (State.FRESH, State.CLOSED):
+        return replace(state, held=True, audit="")
+    said = standing.restored
+    words = f"restored from version {said.version} by {said.who} at {standing.recorded_at:%Y-%m-%d %H:%M} UTC"
+    words += f" ({said.why})" if said.why else ""
+    if state.state is State.FOREIGN:
+        # What was restored is not there any more: a run must not decide what is to stand there instead.
+        reason = f"{state.reason}; it was {words}: restore it again, or release it"
+        return replace(state, reason=reason, runnable=False, repairable=False)
+    reason = f"{words} and held; since then: {state.reason}"
+    return replace(
+        state,
+        state=State.STALE,
+        reason=reason,
+        blockers=(),
+        runnable=False,
+        for_failure=False,
+        behind=False,
+        repairable=False,
+        held=True,
+    )
+
+
 def _as_read(history: TableHistory, day: date, read: InputRead) -> BatchRecord | None:
     """The record of an input's batch that stood when the pinned version was read."""
     if read.version is None:
@@ -417,7 +451,9 @@ class _Track:
         self.digests.append(state.batch_date, digest if there else None)
         self._absent.append(self._absent[-1] + (not there and not state.for_failure))
         self._failed.append(self._failed[-1] + (not there and state.for_failure))
-        self._stale.append(self._stale[-1] + (state.state in (State.STALE, State.FOREIGN)))
+        # A batch that is held is not about to change, so what has read it is not about to, either.
+        unsure = state.state in (State.STALE, State.FOREIGN) and not state.held
+        self._stale.append(self._stale[-1] + unsure)
 
     def state(self, day: date) -> BatchState | None:
         at = (day - self.first).days
