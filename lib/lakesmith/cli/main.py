@@ -16,9 +16,12 @@ from lakesmith.cli import (
     config_show,
     demo,
     doctor,
+    forget,
+    maintain,
     models,
     nights,
     quality,
+    recorded_nights,
     simulate,
     sql,
     status,
@@ -85,8 +88,11 @@ _app.command("demo")(demo.command)
 _app.command("run")(nights.run)
 _app.command("backfill")(nights.backfill)
 _app.command("status")(status.command)
+_app.command("nights")(recorded_nights.command)
 _app.command("quality")(quality.command)
 _app.command("sql")(sql.command)
+_app.command("maintain")(maintain.command)
+_app.command("forget")(forget.command)
 _app.command("train")(models.train)
 _app.command("score")(models.score)
 _app.command("simulate")(simulate.command)

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from lakesmith.contracts.days import BatchRange
-from lakesmith.contracts.graph import TableGraph
 from lakesmith.engine.context import Context
 from lakesmith.engine.outcome import NightResult, TableResult
 from lakesmith.errors import SparkLost, Stopped
@@ -18,7 +17,7 @@ from lakesmith.ledger.ops import now
 from lakesmith.ledger.plan import Plan, Step, make_plan
 from lakesmith.ledger.records import NightRecord
 
-__all__ = ["Progress", "execute", "plan_nights"]
+__all__ = ["Progress", "current_versions", "execute", "plan_nights"]
 
 
 class Progress(Protocol):
@@ -94,7 +93,7 @@ def execute(context: Context, plan: Plan, progress: Progress | None = None) -> N
         decisions = decide(context, plan.nights)
     night = NightResult(plan.nights, results, time.monotonic() - began, decisions)
     if plan.steps and _is_whole(context, plan.nights, results):
-        _record_night(context, context.project.graph, night)
+        _record_night(context, night)
     return night
 
 
@@ -109,7 +108,9 @@ def _is_whole(context: Context, nights: BatchRange, tables: Collection[str]) -> 
     return all(table in tables for table in judge.graph.order if judge.due(table, nights) is not None)
 
 
-def _record_night(context: Context, graph: TableGraph, night: NightResult) -> None:
+def current_versions(context: Context) -> dict[str, int]:
+    """The version of every table there is now, quarantine tables included."""
+    graph = context.project.graph
     context.ledger.refresh(graph.order)
     versions = {
         table: live.version for table in graph.order if (live := context.ledger.live(table)) is not None
@@ -118,6 +119,11 @@ def _record_night(context: Context, graph: TableGraph, night: NightResult) -> No
         quarantine = context.lake.open(contract.quarantine_table)
         if quarantine is not None:
             versions[contract.quarantine_table] = quarantine.version()
+    return versions
+
+
+def _record_night(context: Context, night: NightResult) -> None:
+    versions = current_versions(context)
     troubles = {table: _trouble(result) for table, result in night.tables.items() if not result.is_whole}
     context.ledger.ops.append(
         [NightRecord(night.nights.first, night.nights.last, now(), night.is_complete, versions, troubles)]
