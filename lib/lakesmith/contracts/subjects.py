@@ -25,6 +25,7 @@ MALFORMED, EXTRA = "malformed", "extra"
 
 _WHOLE = re.compile(r"0*([0-9]+)(?:\.0*)?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+_MOST_WORDS = 4
 _FIELD = re.compile(r"[,;|\t\r\n\"]+")
 _WORD = re.compile(r"[\s,;|\"'(){}\[\]<>:=]+")
 
@@ -45,8 +46,14 @@ def canonical(value: object) -> str | None:
 
 
 def mentions(text: str) -> frozenset[str]:
-    """The canonical forms of everything that a free text may name: its numbers, its fields, its words."""
-    pieces = [*_NUMBER.findall(text), *_FIELD.split(text), *_WORD.split(text)]
+    """The canonical forms of all that a free text may name: its numbers, its fields, its words and a few words together."""
+    words = [word for word in _WORD.split(text) if word]
+    together = [
+        " ".join(words[at : at + length])
+        for length in range(2, _MOST_WORDS + 1)
+        for at in range(len(words) - length + 1)
+    ]
+    pieces = [*_NUMBER.findall(text), *_FIELD.split(text), *words, *together]
     return frozenset(form for piece in pieces if (form := canonical(piece)) is not None)
 
 

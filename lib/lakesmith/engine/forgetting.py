@@ -48,7 +48,6 @@ __all__ = ["Forgetting", "forget"]
 log = logging.getLogger(__name__)
 
 _REASON = "somebody was forgotten, and erasure wins over retention"
-_MOST_ROUNDS = 3
 
 
 @dataclass
@@ -269,31 +268,37 @@ def _run_what_lands(context: Context, done: Forgetting, tell: Callable[[str], No
 
 def _repair(context: Context, form: str, done: Forgetting, tell: Callable[[str], None]) -> None:
     """Runs what became stale, and takes the person out of what cannot be run, until the person is nowhere."""
-    for _ in range(_MOST_ROUNDS):
-        plan = _stale_only(context)
-        if plan is not None and plan.steps:
-            batches = sum(len(step.batches) for step in plan.steps)
-            tell(f"{len(plan.steps)} tables: running {batches} batches that became stale")
-            night = execute(context, plan)
-            for table, result in night.tables.items():
-                done.run_ids[table] += [run.run_id for run in result.runs]
-                if isinstance(result.error, Stopped):
-                    raise result.error
+    targets = _targets(context)
+    for _ in range(len(targets) + 1):
+        _run_stale(context, done, tell)
         left = {table: found for table, found in _search(context, form).items() if found.batches}
-        if not left:
+        # One table at a time: what hangs on it may be run again once it is clean.
+        contract, target = next(((c, t) for c, t in targets if t.table in left), (None, None))
+        if contract is None or target is None:
             return
-        for contract, target in _targets(context):
-            if target.table in left:
-                from lakesmith.engine.erasing import rewrite_without
+        from lakesmith.engine.erasing import rewrite_without
 
-                rows = left[target.table].batches
-                tell(f"{target.table}: taking rows out of {len(rows)} batches that cannot be run")
-                try:
-                    rewrite_without(context, contract, target.table, rows, form, _run_id())
-                except LakesmithError as error:
-                    done.errors.append(f"{target.table}: {error}")
-                    return
-                done.rewritten[target.table] += list(rows)
+        rows = left[target.table].batches
+        tell(f"{target.table}: taking rows out of {len(rows)} batches that cannot be run")
+        try:
+            rewrite_without(context, contract, target.table, rows, form, _run_id())
+        except LakesmithError as error:
+            done.errors.append(f"{target.table}: {error}")
+            return
+        done.rewritten[target.table] += list(rows)
+
+
+def _run_stale(context: Context, done: Forgetting, tell: Callable[[str], None]) -> None:
+    plan = _stale_only(context)
+    if plan is None or not plan.steps:
+        return
+    batches = sum(len(step.batches) for step in plan.steps)
+    tell(f"{len(plan.steps)} tables: running {batches} batches that became stale")
+    night = execute(context, plan)
+    for table, result in night.tables.items():
+        done.run_ids[table] += [run.run_id for run in result.runs]
+        if isinstance(result.error, Stopped):
+            raise result.error
 
 
 def _stale_only(context: Context) -> Plan | None:

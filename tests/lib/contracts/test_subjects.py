@@ -60,6 +60,7 @@ def test_a_part_of_another_number_is_no_id(text: str) -> None:
 
 
 def test_words_and_whole_fields_are_mentioned() -> None:
+    assert "High St" in mentions("ask High St about it")
     assert {"High St", "High", "St", "m1"} <= mentions('m1,x,"High St"')
 
 
