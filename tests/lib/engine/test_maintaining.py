@@ -20,6 +20,7 @@ from lakesmith.errors import ExitCode, UsageError
 from lakesmith.faults import FaultPoint, Side, Step, armed
 from lakesmith.lake.lease import hold
 from lakesmith.ledger.audit_trail import Action, AuditRecord
+from lakesmith.ledger.model_events import ModelEvent, ModelEventKind
 from lakesmith.ledger.ops import now
 from lakesmith.ledger.provenance import Provenance
 from lakesmith.ledger.records import BatchOutcome
@@ -252,6 +253,39 @@ def test_versions_of_kept_nights_can_still_be_read_and_others_say_that_they_cann
         match=r"as of the night 2024-01-01: 1 of its 7 files are gone.*retention\.nights.*lakesmith nights",
     ):
         asked(meters, "2024-01-01")
+
+
+def registered(meters: Workspace, version: int, kind: ModelEventKind, recipe: dict[str, int] | None) -> None:
+    """An event of a model that was trained on these versions."""
+    run = f"run{version}"
+    event = ModelEvent("usage", version, kind, now(), None, None, run, "", day(1), "me")
+    meters.context().ledger.ops.append([event])
+    if recipe is not None:
+        folder = meters.root / "lake" / "mlflow" / "artifacts" / "usage" / run / "artifacts"
+        folder.mkdir(parents=True)
+        (folder / "training.json").write_text(
+            json.dumps({"tables": {table: {"version": v, "digests": {}} for table, v in recipe.items()}})
+        )
+
+
+def test_what_a_model_was_trained_on_stays_until_it_is_rejected(meters: Workspace) -> None:
+    pinned = meters.table(USAGE).version()
+    rows = meters.rows(USAGE)
+    registered(meters, 1, ModelEventKind.REGISTERED, {USAGE: pinned, "gold.next_day": 0})
+    registered(meters, 2, ModelEventKind.VALIDATION_FAILED, None)
+    for number in (1, 2, 3):
+        write_batch(meters, USAGE, number, [{"meter": "m1", "kwh": 99}])
+    aged(meters, USAGE, days=40)
+    found = maintain(meters.context(), [USAGE])
+    assert found.kept.without_recipe == ("usage 2",)
+    assert found.tables[0].kept == {pinned: ("usage 1",)}
+    assert found.tables[0].removed == 0
+    old = meters.table(USAGE)
+    old.load_as_version(pinned)
+    assert old.to_pyarrow_table().num_rows == len(rows)
+
+    registered(meters, 1, ModelEventKind.REJECTED, None)
+    assert maintained(meters).removed == 7
 
 
 def test_leftovers_of_dead_runs_go_and_those_of_running_ones_stay(meters: Workspace) -> None:
