@@ -18,10 +18,13 @@ from lakesmith.cli import (
     demo,
     diff,
     doctor,
+    forget,
+    maintain,
     models,
     nights,
     quality,
     quarantine,
+    recorded_nights,
     restore,
     simulate,
     sql,
@@ -90,11 +93,14 @@ _app.command("plan")(nights.plan)
 _app.command("run")(nights.run)
 _app.command("backfill")(nights.backfill)
 _app.command("status")(status.command)
+_app.command("nights")(recorded_nights.command)
 _app.command("quality")(quality.command)
 _app.command("sql")(sql.command)
 _app.command("diff")(diff.command)
 _app.command("restore")(restore.command)
 _app.command("audit")(audit.command)
+_app.command("maintain")(maintain.command)
+_app.command("forget")(forget.command)
 _app.command("train")(models.train)
 _app.command("score")(models.score)
 _app.command("simulate")(simulate.command)

@@ -46,13 +46,20 @@ def command(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Folder of the Data Docs (default: in the lake)."),
     ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of", metavar="NIGHT", help="What was known when that night had ended (default: now)."
+        ),
+    ] = None,
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> int:
     """Show what the audit found: the latest batches in trouble, or with --date all of one batch.
 
-    Counts and rule names only, never a value of the data. No JVM but with --with.
+    Counts and rule names only, never a value of the data. No JVM but with --with. The state of a batch is
+    always judged by the landing files and the code of now.
 
     For example:
 
@@ -60,13 +67,15 @@ def command(
 
         lakesmith quality silver.sales_lines --date 2011-03-01
 
+        lakesmith quality silver.sales_lines --date 2011-03-01 --as-of 2011-03-02
+
         lakesmith quality silver.sales_lines --date 2011-03-01 --with great-expectations
     """
     from lakesmith.cli import quality_text
     from lakesmith.cli.quality_facts import batch_facts, troubled_batches
 
     invocation = Invocation(env, project)
-    context = invocation.open()
+    context = invocation.open().as_of(as_of)
     contract = context.project.graph.contract(table)
     if night is None:
         if by is not None:

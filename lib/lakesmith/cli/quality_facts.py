@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakesmith.contracts.days import BatchRange
@@ -214,8 +215,7 @@ def batch_facts(context: Context, contract: Contract, day: date) -> BatchFacts:
     history = context.ledger.history(contract.table)
     state = context.judge.judge(night, [contract.table])[contract.table][day]
     attempt = history.last(day)
-    rows = context.ledger.ops.read(QualityRecord, columns=_COLUMNS, table=contract.table)
-    rows = rows.filter(pc.field("batch_date") == day)
+    rows = _audits(context, contract).filter(pc.field("batch_date") == day)
     newest = max(rows.to_pylist(), key=lambda row: row["recorded_at"], default=None)
     results = tuple(
         RuleResult.of(row) for row in rows.to_pylist() if newest and row["run_id"] == newest["run_id"]
@@ -242,6 +242,13 @@ def batch_facts(context: Context, contract: Contract, day: date) -> BatchFacts:
     )
 
 
+def _audits(context: Context, contract: Contract) -> pa.Table:
+    """The results of all audits of a table, or of those until the night as of which is read."""
+    rows = context.ledger.ops.read(QualityRecord, columns=_COLUMNS, table=contract.table)
+    night = context.night
+    return rows if night is None else rows.filter(pc.field("recorded_at") <= pa.scalar(night.recorded_at))
+
+
 def quarantined_rules(context: Context, contract: Contract) -> dict[str, int]:
     """Rows in quarantine by rule, over all batches of a table, most first."""
     return _quarantine(context, contract, None)[0]
@@ -249,7 +256,8 @@ def quarantined_rules(context: Context, contract: Contract) -> dict[str, int]:
 
 def _quarantine(context: Context, contract: Contract, day: date | None) -> tuple[dict[str, int], int]:
     """Rows in quarantine by rule, most first, and in all."""
-    found = quarantined(context.lake, contract, BatchRange(day, day) if day is not None else None)
+    opened = context.ledger.open(contract.quarantine_table)
+    found = quarantined(opened, contract, BatchRange(day, day) if day is not None else None)
     return found.rules, found.total
 
 
@@ -262,7 +270,7 @@ def troubled_batches(context: Context, contract: Contract, most: int) -> Trouble
     history = context.ledger.history(contract.table)
     newest: dict[date, tuple[datetime, str]] = {}
     by_run: dict[tuple[date, str], list[RuleResult]] = {}
-    for row in context.ledger.ops.read(QualityRecord, columns=_COLUMNS, table=contract.table).to_pylist():
+    for row in _audits(context, contract).to_pylist():
         day, run_id = row["batch_date"], row["run_id"]
         newest[day] = max(newest.get(day, (row["recorded_at"], run_id)), (row["recorded_at"], run_id))
         if not row["success"]:

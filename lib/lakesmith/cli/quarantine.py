@@ -49,7 +49,11 @@ def list_rows(
     contracts = [graph.contract(table) for table in tables or graph.order]
     nights = _nights(first, last)
     found = [
-        (contract, quarantined(context.lake, contract, _batches(contract, nights))) for contract in contracts
+        (
+            contract,
+            quarantined(context.ledger.open(contract.quarantine_table), contract, _batches(contract, nights)),
+        )
+        for contract in contracts
     ]
     if as_json:
         answer_json(list_json([rows for _, rows in found]))
@@ -94,7 +98,7 @@ def show(
     context = invocation.open()
     contract = context.project.graph.contract(table)
     day = owned_batch(context, contract, parse_night(night))
-    counted = quarantined(context.lake, contract, BatchRange(day, day))
+    counted = quarantined(context.ledger.open(contract.quarantine_table), contract, BatchRange(day, day))
     _check_rule(contract, day, rule, counted.rules)
     found = rejected_rows(context.lake, contract, day, rule, rows) if counted.total else []
     masked = frozenset() if unmask else masked_columns(contract)

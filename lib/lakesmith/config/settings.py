@@ -25,15 +25,17 @@ from pydantic import (
     field_validator,
 )
 
-from lakesmith.config.durations import parse_seconds
+from lakesmith.config.durations import parse_days, parse_seconds
 from lakesmith.errors import SettingMissing
 
 __all__ = [
     "EffectiveSetting",
     "LeaseSettings",
+    "MaintenanceSettings",
     "MlflowSettings",
     "PublishSettings",
     "QualitySettings",
+    "RetentionSettings",
     "ServingSettings",
     "Settings",
     "SparkSettings",
@@ -46,6 +48,8 @@ _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.+")
 _LIKE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _MEMORY = re.compile(r"[1-9][0-9]*[kmgt]")
+_SIZE = re.compile(r"([1-9][0-9]{0,5})([kmg])")
+_UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 Scalar = str | int | float | bool | None
@@ -55,6 +59,19 @@ def _seconds(value: object) -> int:
     if not isinstance(value, str):
         raise ValueError("expected a duration with its unit, like 60s, 5m or 1h")  # noqa: TRY004  # pydantic's way
     return parse_seconds(value)
+
+
+def _days(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError("expected a number of days, like 90d")  # noqa: TRY004  # pydantic's way
+    return parse_days(value)
+
+
+def _bytes(value: object) -> int:
+    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"{value!r} is no size; write it like 128m (units: k, m, g)")
+    return int(found.group(1)) * _UNITS[found.group(2)]
 
 
 def _conf_text(value: object) -> object:
@@ -141,6 +158,24 @@ class ServingSettings(_Section):
     oldest_scores_days: PositiveInt = 7
 
 
+class RetentionSettings(_Section):
+    """What maintenance keeps beside the present and what models were trained on.
+
+    Args:
+        nights: days for which every table can be read as a night left it.
+        versions: days for which a version that no night and no model needs can still be read.
+    """
+
+    nights: Annotated[PositiveInt, BeforeValidator(_days)] = 90
+    versions: Annotated[PositiveInt, BeforeValidator(_days)] = 7
+
+
+class MaintenanceSettings(_Section):
+    """Maintenance. `file_size`: bytes towards which the small files of a batch are put together."""
+
+    file_size: Annotated[PositiveInt, BeforeValidator(_bytes)] = 128 << 20
+
+
 class MlflowSettings(_Section):
     """MLflow. `tracking_uri`: its server; None stands for the store beside a local lake."""
 
@@ -186,6 +221,8 @@ class Settings(_Section):
     staging: StagingSettings = StagingSettings()
     quality: QualitySettings = QualitySettings()
     serving: ServingSettings = ServingSettings()
+    retention: RetentionSettings = RetentionSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     mlflow: MlflowSettings = MlflowSettings()
     storage_options: Mapping[str, SecretStr] = Field(default_factory=dict)
     parameters: Mapping[str, Scalar] = Field(default_factory=dict)

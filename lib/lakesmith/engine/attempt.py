@@ -24,6 +24,7 @@ from lakesmith.engine.repeating import pin_nothing, repeated_scores, without_inp
 from lakesmith.engine.serving import serve
 from lakesmith.engine.transforming import (
     SettingsRead,
+    forgotten_rows,
     load_job,
     rows_with_outcome,
     transform_inputs,
@@ -154,8 +155,10 @@ class Attempt:
         table = self.contract.table
         batches = [state.batch_date for state in self.states]
         with step(Step.STAGE, table):
+            rows = rows_with_outcome(self.contract, frame)
+            left_out = forgotten_rows(self.context, self.contract, pinned, batches)
             staged = stage(
-                rows_with_outcome(self.contract, frame),
+                rows if left_out is None else rows.unionByName(left_out),
                 self.contract,
                 self.context.lake,
                 self.run.run_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,9 @@ from lakesmith.ledger.fingerprint import fingerprints_by
 from lakesmith.ledger.history import Ledger
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.manifest import DayFiles, LandingFolder, Manifest
-from lakesmith.ledger.records import Fingerprints
+from lakesmith.ledger.nights import choose_night
+from lakesmith.ledger.ops import Ops
+from lakesmith.ledger.records import Fingerprints, NightRecord
 from lakesmith.ledger.source_commit import source_commit
 from lakesmith.ledger.state import Judge
 
@@ -39,12 +41,14 @@ class Context:
         settings: the environment's.
         model_versions: model -> version that scores batches, whatever they were scored with before.
         why: in the words of whoever started the process, for what it does by force.
+        night: as of which the ledger is read; None for the present, which all that writes needs.
     """
 
     project: Project
     settings: Settings
     model_versions: Mapping[str, int] = field(default_factory=dict)
     why: str = ""
+    night: NightRecord | None = None
     _fingerprints: dict[tuple[str, int], Fingerprints] = field(default_factory=dict)
 
     @cached_property
@@ -56,7 +60,20 @@ class Context:
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger of that lake."""
-        return Ledger(self.lake)
+        return Ledger(self.lake, self.night)
+
+    def as_of(self, night: str | None) -> Context:
+        """The same project and lake, for reading only, as a night left it.
+
+        Args:
+            night: see `lakesmith.ledger.nights.choose_night`; None stays with the present.
+
+        Raises:
+            UsageError: no record ends with that night.
+        """
+        if night is None:
+            return self
+        return replace(self, night=choose_night(Ops(self.lake), night))
 
     @cached_property
     def spark(self) -> SparkSession:

@@ -19,7 +19,7 @@ from lakesmith.ledger.plan import Asked, Plan, Step, make_plan, with_needed
 from lakesmith.ledger.records import NightRecord
 from lakesmith.ledger.state import State
 
-__all__ = ["Progress", "all_nights", "execute", "plan_nights", "refuse_without_parents"]
+__all__ = ["Progress", "all_nights", "current_versions", "execute", "plan_nights", "refuse_without_parents"]
 
 _RANGES_SHOWN = 3
 
@@ -169,7 +169,8 @@ def _is_whole(context: Context, nights: BatchRange, tables: Collection[str]) -> 
     return all(table in tables for table in judge.graph.order if judge.due(table, nights) is not None)
 
 
-def _record_night(context: Context, plan: Plan, night: NightResult) -> None:
+def current_versions(context: Context) -> dict[str, int]:
+    """The version of every table there is now, quarantine tables included."""
     graph = context.project.graph
     context.ledger.refresh(graph.order)
     versions = {
@@ -179,6 +180,11 @@ def _record_night(context: Context, plan: Plan, night: NightResult) -> None:
         quarantine = context.lake.open(contract.quarantine_table)
         if quarantine is not None:
             versions[contract.quarantine_table] = quarantine.version()
+    return versions
+
+
+def _record_night(context: Context, plan: Plan, night: NightResult) -> None:
+    versions = current_versions(context)
     troubles = {table: f"{number:,} left" for table, number in plan.left_in.items() if number}
     troubles |= {table: _trouble(result) for table, result in night.tables.items() if not result.is_whole}
     context.ledger.ops.append(

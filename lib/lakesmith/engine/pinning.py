@@ -7,7 +7,7 @@ those files that are live in the pinned version.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from lakesmith.contracts.days import BatchRange
@@ -15,6 +15,8 @@ from lakesmith.contracts.model import Contract, Input, ModelRole
 from lakesmith.engine.context import Context
 from lakesmith.errors import InputChanged, InputMissing
 from lakesmith.ledger.arms import Arm, ServedBy, arms_on, recorded_arms, served_read
+from lakesmith.ledger.forgotten import Forgotten
+from lakesmith.ledger.history import TableHistory
 from lakesmith.ledger.live import NO_FILES, LiveTable
 from lakesmith.ledger.manifest import Manifest
 from lakesmith.ledger.records import EMPTY_DIGEST, InputRead
@@ -49,6 +51,10 @@ class PinnedTable:
         """All days that any batch of the run may read; None when there are none."""
         return _hull(self.windows.values())
 
+    def files_of(self, day: date) -> str:
+        """The digest of the live files of one batch, as pinned."""
+        return self.live.files_of(day) if self.live is not None else NO_FILES
+
     def rows(self, day: date) -> int:
         """Rows of one batch of the input, from the statistics of its files."""
         batch = self.live.batches.get(day) if self.live is not None else None
@@ -57,11 +63,16 @@ class PinnedTable:
 
 @dataclass(frozen=True)
 class PinnedSource:
-    """One source input of a run: the files of each of its batches, by content."""
+    """One source input of a run: the files of each of its batches, by content.
+
+    Args:
+        forgotten: whose records are left out.
+    """
 
     input: Input
     manifests: Mapping[date, Manifest]
     reads: Mapping[date, InputRead]
+    forgotten: Forgotten = field(default_factory=Forgotten)
 
 
 @dataclass(frozen=True)
@@ -140,13 +151,26 @@ class PinnedInputs:
             if opened is None or opened.version() == pinned.version:
                 continue
             present = LiveTable.of(opened)
-            for day in pinned.days:
-                was = pinned.live.files_of(day) if pinned.live is not None else NO_FILES
-                if present.files_of(day) != was:
+            table = pinned.contract.table
+            changed = [day for day in pinned.days if present.files_of(day) != pinned.files_of(day)]
+            if changed:
+                context.ledger.refresh([table])
+                # Looking records what a crash left unrecorded.
+                context.ledger.live(table)
+            for day in changed:
+                if not _same_rows(
+                    context.ledger.history(table), day, pinned.files_of(day), present.files_of(day)
+                ):
                     raise InputChanged(
-                        f"{pinned.contract.table} {day} was republished while this run worked on what it held before; "
+                        f"{table} {day} was republished while this run worked on what it held before; "
                         f"nothing was published. Run again."
                     )
+
+
+def _same_rows(history: TableHistory, day: date, before: str, after: str) -> bool:
+    """True when a batch got other files with the same rows, as a compaction gives it."""
+    found = {r.files: r.digest for r in history.records.get(day, ()) if r.outcome.stands}
+    return before in found and found.get(after) == found[before]
 
 
 def pin_inputs(context: Context, contract: Contract, states: Sequence[BatchState]) -> PinnedInputs:
@@ -236,6 +260,7 @@ def _pin_source(context: Context, entry: Input, states: Sequence[BatchState]) ->
             day: InputRead(entry.name, entry.target, None, manifest.digest, files=manifest.to_files())
             for day, manifest in manifests.items()
         },
+        forgotten=context.ledger.forgotten(),
     )
 
 

@@ -89,7 +89,7 @@ def plan_replay(
     Raises:
         UsageError: no row in quarantine broke that rule.
     """
-    found = quarantined(context.lake, contract, days)
+    found = quarantined(context.lake.open(contract.quarantine_table), contract, days)
     if rule is not None and rule not in found.rules:
         known = ", ".join(found.rules) or "none"
         raise UsageError(
@@ -139,7 +139,7 @@ def replay(context: Context, plan: ReplayPlan, progress: Progress | None = None,
     own.unchanged += plan.plan.untouched_in.get(plan.contract.table, 0)
     night = NightResult(plan.plan.nights, results, time.monotonic() - began)
     context.ledger.refresh([plan.contract.table, plan.contract.quarantine_table])
-    after = quarantined(context.lake, plan.contract).only(plan.batches)
+    after = quarantined(context.lake.open(plan.contract.quarantine_table), plan.contract).only(plan.batches)
     done = Replay(plan, night, after, _published(context, plan.contract, plan.batches))
     if any(result.runs for result in results.values()):
         context.ledger.ops.append([_trail(done, why)])

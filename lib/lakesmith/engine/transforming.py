@@ -14,28 +14,39 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from lakesmith.contracts.model import BATCH_DATE, Contract
+from lakesmith.contracts.model import BATCH_DATE, Contract, Rows
+from lakesmith.contracts.subjects import source_columns
 from lakesmith.contracts.types import PrimitiveType
 from lakesmith.engine.context import Context
-from lakesmith.engine.pinning import PinnedInputs
+from lakesmith.engine.pinning import PinnedInputs, PinnedSource
 from lakesmith.errors import ConfigurationError, SchemaMismatch
 from lakesmith.jobs import Job
-from lakesmith.lake.landing import read_source
+from lakesmith.lake.landing import Erasure, read_source
 from lakesmith.lake.reading import read_batches
 from lakesmith.lake.staging import OUTCOME, RowOutcome
 from lakesmith.lake.tables import BROKEN_RULES
 from lakesmith.lake.windowing import window_pairs
+from lakesmith.ledger.forgotten import FORGOTTEN
 from lakesmith.quality.predicates import row_rules
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-__all__ = ["DROPPED", "SettingsRead", "load_job", "rows_with_outcome", "transform_inputs", "transformed"]
+__all__ = [
+    "DROPPED",
+    "SettingsRead",
+    "forgotten_rows",
+    "load_job",
+    "rows_with_outcome",
+    "transform_inputs",
+    "transformed",
+]
 
 DROPPED = "_dropped"
 """The column in which a transform marks rows to drop, with the reason; null keeps the row."""
 
 _BATCHES, _SETTINGS = "batches", "settings"
+_POSITION = ("source_file", "record_no")
 _FLOATING = (PrimitiveType("double"), PrimitiveType("float"))
 
 
@@ -100,12 +111,53 @@ def transform_inputs(
             rows, table.input.window, batches, start, spread_by=table.contract.key
         )
     for source in pinned.sources:
-        manifests = [source.manifests[day] for day in batches]
-        declared = context.project.graph.sources[source.input.target]
-        frames[source.input.name] = read_source(
-            context.spark, declared, context.settings.landing_root, manifests
-        )
+        frames[source.input.name] = _read_source(context, source, batches, theirs=False)
     return frames
+
+
+def forgotten_rows(
+    context: Context, contract: Contract, pinned: PinnedInputs, batches: Sequence[date]
+) -> DataFrame | None:
+    """The records that a transform never saw since they name somebody forgotten, as rows that were dropped.
+
+    Nothing but their position is in them, so that what was read still adds up.
+
+    Returns:
+        Rows as `rows_with_outcome` gives them; None where there are none to account for.
+    """
+    if contract.rows is not Rows.PRESERVING:
+        return None
+    found: DataFrame | None = None
+    for source in pinned.sources:
+        if not source.forgotten:
+            continue
+        records = _read_source(context, source, batches, theirs=True)
+        rows = records.select(
+            *[
+                F.col(c.name) if c.name in _POSITION else F.lit(None).cast(str(c.type)).alias(c.name)
+                for c in contract.columns
+            ],
+            F.array(F.lit(FORGOTTEN)).alias(BROKEN_RULES),
+            BATCH_DATE,
+            F.lit(str(RowOutcome.DROPPED)).alias(OUTCOME),
+        )
+        found = rows if found is None else found.unionByName(rows)
+    return found
+
+
+def _read_source(
+    context: Context, source: PinnedSource, batches: Sequence[date], *, theirs: bool
+) -> DataFrame:
+    """The records of a source, without those that name somebody forgotten; or the positions of just those."""
+    graph = context.project.graph
+    erasure = Erasure(source.forgotten, source_columns(graph, source.input.target), theirs)
+    return read_source(
+        context.spark,
+        graph.sources[source.input.target],
+        context.settings.landing_root,
+        [source.manifests[day] for day in batches],
+        erasure=erasure if source.forgotten else None,
+    )
 
 
 def transformed(

@@ -11,13 +11,28 @@ from dataclasses import replace
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError
 
+from lakesmith.contracts.graph import TableGraph
 from lakesmith.contracts.model import BATCH_DATE, Column, Contract, Rows, Suite
-from lakesmith.contracts.types import ArrayType, PrimitiveType
+from lakesmith.contracts.types import ArrayType, DecimalType, PrimitiveType
 from lakesmith.errors import CommitConflict, DestructiveChange
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.quarantined import BROKEN_RULES
 
-__all__ = ["BROKEN_RULES", "delta_schema", "describe_table", "ensure_table", "quarantine_contract"]
+__all__ = [
+    "BROKEN_RULES",
+    "STATISTICS_PROPERTY",
+    "delta_schema",
+    "describe_table",
+    "ensure_table",
+    "named_contract",
+    "quarantine_contract",
+    "statistics_columns",
+]
+
+STATISTICS_PROPERTY = "delta.dataSkippingStatsColumns"
+"""Whoever writes files of a table keeps statistics of just these columns; the count of rows is kept whatever stands there."""
+
+_NO_STATISTICS = (PrimitiveType("boolean"), PrimitiveType("binary"))
 
 _BATCH_DATE_COLUMN = Column(BATCH_DATE, PrimitiveType("date"), "The batch that the row belongs to.")
 
@@ -40,6 +55,27 @@ def quarantine_contract(contract: Contract) -> Contract:
         suite=Suite(name=contract.quarantine_table),
         rows=Rows.ANY,
         change_data_feed=False,
+    )
+
+
+def named_contract(graph: TableGraph, table: str) -> Contract:
+    """The contract of a table, or that of a quarantine table, which follows from its target's.
+
+    Raises:
+        UsageError: no contract declares it.
+    """
+    for contract in graph.contracts.values():
+        if contract.quarantine_table == table:
+            return quarantine_contract(contract)
+    return graph.contract(table)
+
+
+def statistics_columns(contract: Contract) -> str:
+    """Columns that may have statistics: not those of people's data, nor of types that Delta skips nothing by."""
+    return ",".join(
+        c.name
+        for c in contract.columns
+        if not c.subject and isinstance(c.type, PrimitiveType | DecimalType) and c.type not in _NO_STATISTICS
     )
 
 

@@ -17,9 +17,11 @@ from deltalake.exceptions import CommitFailedError
 from lakesmith.errors import UnsupportedTable
 from lakesmith.ledger.audit_trail import AuditRecord
 from lakesmith.ledger.circuit import CircuitRecord
+from lakesmith.ledger.forgotten import ForgottenRecord
 from lakesmith.ledger.location import LakeLocation, open_delta
 from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ledger.records import BatchRecord, NightRecord, QualityRecord, Record, RunRecord
+from lakesmith.ledger.retired import RetiredRecord
 
 __all__ = ["FORMAT", "OPS_TABLES", "Ops", "in_order", "now"]
 
@@ -40,6 +42,8 @@ OPS_TABLES: dict[str, type[Record]] = {
     "ops.model_events": ModelEvent,
     "ops.circuits": CircuitRecord,
     "ops.audit": AuditRecord,
+    "ops.retired": RetiredRecord,
+    "ops.forgotten": ForgottenRecord,
 }
 _TABLE_OF = {kind: table for table, kind in OPS_TABLES.items()}
 

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
-from deltalake import QueryBuilder
+from deltalake import DeltaTable, QueryBuilder
 
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.model import BATCH_DATE, Contract
-from lakesmith.ledger.location import LakeLocation
 
 __all__ = ["BROKEN_RULES", "Quarantined", "quarantined"]
 
@@ -64,13 +63,14 @@ class Quarantined:
         )
 
 
-def quarantined(lake: LakeLocation, contract: Contract, days: BatchRange | None = None) -> Quarantined:
-    """Counts a table's rows in quarantine as they are now.
+def quarantined(opened: DeltaTable | None, contract: Contract, days: BatchRange | None = None) -> Quarantined:
+    """Counts a table's rows in quarantine.
 
     Args:
+        opened: the quarantine table at the version that is asked for; None when it was never made.
+        contract: of the table whose rows they would be.
         days: only these batches; None for all.
     """
-    opened = lake.open(contract.quarantine_table)
     if opened is None:
         return Quarantined(contract.table, {}, {})
     where = f" WHERE {BATCH_DATE} BETWEEN DATE '{days.first}' AND DATE '{days.last}'" if days else ""
