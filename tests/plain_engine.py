@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -28,11 +29,14 @@ from lakesmith.engine.context import Context
 from lakesmith.engine.pinning import pin_inputs
 from lakesmith.engine.publication import Publication
 from lakesmith.engine.recording import RunIdentity, audited_batch
+from lakesmith.engine.restored_rows import NotRestored
+from lakesmith.engine.restoring import RestorePlan
 from lakesmith.engine.transforming import SettingsRead
 from lakesmith.faults import Step, step
 from lakesmith.jobs import Job
 from lakesmith.lake.staging import RowOutcome, Staged, StagedFile
 from lakesmith.lake.tables import BROKEN_RULES, delta_schema, ensure_table, quarantine_contract
+from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.records import EMPTY_DIGEST, BatchRecord, InputRead
 from lakesmith.ledger.state import BatchState
 from lakesmith.quality.accounting import Accounting
@@ -207,10 +211,7 @@ class PlainAttempt:
                 }
                 inputs |= {s.input.name: landed_rows(context.project.root, day) for s in pinned.sources}
                 made, refusals = computed(context, contract.table, day, inputs, settings)
-                files += self._stage(contract, day, RowOutcome.PUBLISHED, made.rows)
-                files += self._stage(
-                    quarantine_contract(contract), day, RowOutcome.QUARANTINED, made.quarantined
-                )
+                files += _staged(context, self.run.run_id, contract, day, made.rows, made.quarantined)
                 read = sum(len(rows) for name, rows in inputs.items())
                 audits[day] = BatchAudit(
                     batch_date=day,
@@ -240,16 +241,26 @@ class PlainAttempt:
         self.unchanged = publication.unchanged
         return done, version
 
-    def _stage(self, contract: Contract, day: date, outcome: RowOutcome, rows: Rows) -> list[StagedFile]:
-        if not rows:
-            return []
-        path = f"batches/{self.run.run_id}/{BATCH_DATE}={day}/_outcome={outcome}/part-0.parquet"
-        target = Path(self.context.lake.path(self.run.contract.table)) / path
+
+def _staged(
+    context: Context, run_id: str, contract: Contract, day: date, rows: Rows, quarantined: Rows
+) -> list[StagedFile]:
+    """The files that Spark would have staged for a batch."""
+    files: list[StagedFile] = []
+    for of, outcome, found in (
+        (contract, RowOutcome.PUBLISHED, rows),
+        (quarantine_contract(contract), RowOutcome.QUARANTINED, quarantined),
+    ):
+        if not found:
+            continue
+        path = f"batches/{run_id}/{BATCH_DATE}={day}/_outcome={outcome}/part-0.parquet"
+        target = Path(context.lake.path(contract.table)) / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        schema = pa.schema(f for f in pa.schema(delta_schema(contract).to_arrow()) if f.name != BATCH_DATE)
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), target)
-        stats = json.dumps({"numRecords": len(rows)})
-        return [StagedFile(path, day, outcome, len(rows), target.stat().st_size, 0, stats)]
+        schema = pa.schema(f for f in pa.schema(delta_schema(of).to_arrow()) if f.name != BATCH_DATE)
+        pq.write_table(pa.Table.from_pylist(found, schema=schema), target)
+        stats = json.dumps({"numRecords": len(found)})
+        files.append(StagedFile(path, day, outcome, len(found), target.stat().st_size, 0, stats))
+    return files
 
 
 class PlainAudit(AuditAgain):
@@ -269,11 +280,56 @@ class PlainAudit(AuditAgain):
         )
 
 
+# --- an old state ----------------------------------------------------------------------------------------------------
+
+
+def _old_rows(context: Context, plan: RestorePlan) -> tuple[Context, Rows, Rows]:
+    """Takes the place of `lakesmith.engine.restored_rows.old_rows`."""
+    rows = rows_of(context, plan.contract.table, plan.past.version).get(plan.day, [])
+    if plan.quarantined is None:
+        return context, rows, []
+    rejected = rows_of(context, plan.contract.quarantine_table, plan.quarantined.version)
+    return context, rows, rejected.get(plan.day, [])
+
+
+def _stage_old(
+    frame: tuple[Context, Rows, Rows],
+    contract: Contract,
+    lake: LakeLocation,
+    run_id: str,
+    batches: Sequence[date],
+    **_: object,
+) -> Staged:
+    """Takes the place of `lakesmith.lake.staging.stage`."""
+    context, rows, rejected = frame
+    files = _staged(context, run_id, contract, batches[0], rows, rejected)
+    return Staged(contract.table, run_id, f"batches/{run_id}", tuple(files))
+
+
+def _audited_old(context: Context, plan: RestorePlan, staged: Staged) -> tuple[BatchAudit, list[str]]:
+    """Takes the place of `lakesmith.engine.restored_rows.audited`."""
+    _, rows, rejected = _old_rows(context, plan)
+    record = plan.record
+    refusals = judged(plan.contract, rows, 0, 1)
+    if refusals:
+        raise NotRestored("; ".join(refusals))
+    accounting = Accounting(record.read or 0, len(rows), len(rejected), record.dropped)
+    found = BatchAudit(plan.day, len(rows), _digest(rows), accounting, _digest(rejected), (), (), ())
+    assert found.digest == record.digest
+    return found, []
+
+
+_NO_SESSION = SimpleNamespace(sparkContext=SimpleNamespace(setJobGroup=lambda *_: None))
+
+
 @contextmanager
 def without_spark() -> Iterator[None]:
-    """Runs are made by `PlainAttempt` and `PlainAudit`; touching a session is an error."""
+    """Runs are made by `PlainAttempt` and `PlainAudit`, restores of plain rows; there is no session to ask for anything."""
     with (
-        mock.patch.object(Context, "spark", None),
+        mock.patch.object(Context, "spark", _NO_SESSION),
+        mock.patch("lakesmith.engine.restored_rows.old_rows", _old_rows),
+        mock.patch("lakesmith.engine.restored_rows.audited", _audited_old),
+        mock.patch("lakesmith.lake.staging.stage", _stage_old),
         mock.patch("lakesmith.engine.run.Attempt", PlainAttempt),
         mock.patch("lakesmith.engine.run.AuditAgain", PlainAudit),
     ):

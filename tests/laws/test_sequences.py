@@ -24,9 +24,13 @@ from hypothesis import strategies as st
 
 from lakesmith.contracts.days import BatchRange
 from lakesmith.engine.context import Context
+from lakesmith.engine.maintaining import maintain
 from lakesmith.engine.night import execute, plan_nights
+from lakesmith.engine.restored_rows import NotRestored
+from lakesmith.engine.restoring import release, restore
 from lakesmith.errors import ExitCode
 from lakesmith.faults import FaultPoint, armed
+from lakesmith.lake.past import UnknownVersion, distinct_states
 from lakesmith.ledger.state import State
 from plain_engine import Rows, computed, in_order, landed_rows, rows_of, without_spark
 from workspaces import METERS, Workspace, day
@@ -92,6 +96,20 @@ class Foreign:
     number: int
 
 
+@dataclass(frozen=True)
+class Restore:
+    """A person brings the state before the present one of a batch back, which is held from then on; or gives it free again."""
+
+    table: str
+    number: int
+    released: bool
+
+
+@dataclass(frozen=True)
+class Maintain:
+    """Files are put together, old ones removed, checkpoints written."""
+
+
 TABLES = (
     "bronze.readings",
     "silver.readings",
@@ -105,6 +123,8 @@ CHANGES = st.one_of(
     st.builds(Land, DAYS, st.sampled_from([*_GOOD, *_BAD])),
     st.builds(Edit, st.sampled_from(["total", "tariff", "comment", "suite"])),
     st.builds(Foreign, st.sampled_from(TABLES), DAYS),
+    st.builds(Restore, st.sampled_from(TABLES), DAYS, st.sampled_from([False, False, True])),
+    st.just(Maintain()),
 )
 RUNS = st.builds(
     lambda a, b, how, broken: Run(min(a, b), max(a, b), how, *broken),
@@ -123,8 +143,10 @@ class Book:
 
     Args:
         reads: (table, batch) -> what its standing record was made from.
+        made: (table, batch, run) -> what that run made it from.
     """
 
+    made: dict[tuple[str, date, str], Any] = field(default_factory=dict)
     reads: dict[tuple[str, date], Any] = field(default_factory=dict)
     standing: dict[tuple[str, date], Any] = field(default_factory=dict)
 
@@ -143,7 +165,7 @@ class Life:
         self.seen = self._tables(context)
         self._keep_book(context)
 
-    def happen(self, event: Land | Edit | Run | Foreign) -> None:
+    def happen(self, event: Land | Edit | Run | Foreign | Restore | Maintain) -> None:
         """Lets an event happen, and holds the lake against the books."""
         match event:
             case Land(number, text):
@@ -154,6 +176,10 @@ class Life:
                 self._run(event)
             case Foreign(table, number):
                 self._delete(table, day(number))
+            case Restore(table, number, released):
+                self._restore(table, day(number), released)
+            case Maintain():
+                assert maintain(self.lake.context()).exit_code is ExitCode.DONE
         self._look(foreign=isinstance(event, Foreign))
 
     def _look(self, *, foreign: bool = False) -> Context:
@@ -210,6 +236,19 @@ class Life:
         if opened is not None:
             opened.delete(f"batch_date = '{batch}'", commit_properties=CommitProperties(max_commit_retries=0))
 
+    def _restore(self, table: str, batch: date, released: bool) -> None:
+        context = self.lake.context()
+        contract = context.project.graph.contracts[table]
+        context.ledger.live(table)
+        states = distinct_states(context.ledger.history(table), batch)
+        with without_spark():
+            if released:
+                with contextlib.suppress(UnknownVersion):
+                    release(context, contract, batch)
+            elif len(states) > 1 and states[-2].version is not None:
+                with contextlib.suppress(NotRestored, UnknownVersion):
+                    restore(context, contract, batch, states[-2].version)
+
     def _tables(self, context: Context) -> dict[str, tuple[int, dict[date, Rows]]]:
         """The version and the rows of every table; those of a version seen before are not read again."""
         found = {}
@@ -255,8 +294,17 @@ class Life:
                 record = history.standing(batch)
                 key = (table, batch)
                 if record is not None and self.book.standing.get(key) != record:
-                    self.book.standing[key] = record
-                    self.book.reads[key] = self._content(context, table, batch, tables)
+                    before, self.book.standing[key] = self.book.standing.get(key), record
+                    if record.restored is not None:
+                        # Made long ago, from what was there then.
+                        self.book.reads[key] = self.book.made[(*key, record.restored.run_id)]
+                    elif (
+                        before is None
+                        or before.inputs != record.inputs
+                        or before.fingerprints != record.fingerprints
+                    ):
+                        self.book.reads[key] = self._content(context, table, batch, tables)
+                    self.book.made[(*key, record.run_id)] = self.book.reads[key]
                     if table == "silver.readings":
                         dropped = sum(record.dropped.values())
                         assert record.read == record.rows + record.quarantined + dropped
@@ -268,7 +316,7 @@ class Life:
         graph = context.project.graph
         for table in graph.order:
             for batch, state in judged[table].items():
-                if state.state not in (State.FRESH, State.STALE):
+                if state.state not in (State.FRESH, State.STALE) or state.held:
                     continue
                 now = self._content(context, table, batch, tables)
                 stale = [
@@ -276,7 +324,9 @@ class Life:
                     for entry in graph.contracts[table].inputs
                     if entry.table
                     for d in entry.window.reads(batch, graph.starts[entry.target]) or ()
-                    if (found := judged[entry.target].get(d)) and found.state in (State.STALE, State.FOREIGN)
+                    if (found := judged[entry.target].get(d))
+                    and found.state in (State.STALE, State.FOREIGN)
+                    and not found.held
                 ]
                 changed = now != self.book.reads.get((table, batch))
                 assert (state.state is State.STALE) == bool(changed or stale), (
@@ -290,6 +340,9 @@ class Life:
                 self.lake.land_text(number, f"Meter,kWh,Street\n{_GOOD[1]}")
         if self.flags["suite"]:
             self._edit("suite")
+        for table in TABLES:
+            for number in range(FIRST, LAST + 1):
+                self._restore(table, day(number), released=True)
         context = self.lake.context()
         with without_spark():
             night = execute(context, plan_nights(context, NIGHTS))

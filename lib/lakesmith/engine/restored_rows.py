@@ -145,7 +145,6 @@ def _columns_then(
 
 
 def _digest_over(frame: DataFrame, outcome: str, columns: Sequence[Column]) -> str:
-
     aggregates = [column.alias(name) for name, column in digest_aggregates(columns).items()]
     row = frame.where(F.col(OUTCOME) == str(outcome)).agg(*aggregates).first()
     return digest_of(columns, row.asDict() if row is not None else None)[0]
