@@ -484,6 +484,7 @@ def test_a_fault_anywhere_leaves_one_state_or_the_other_and_the_next_try_ends_in
 
 
 def test_two_who_restore_at_once_make_one_version(corrected: Workspace) -> None:
+    corrected.edit("conf/base.yml", "parameters:", "lease: {wait: 10m}\nparameters:")
     first, versions = version_of(corrected, 2, 0), corrected.versions()
     staged, other_waits = threading.Event(), threading.Event()
 
