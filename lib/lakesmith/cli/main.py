@@ -16,6 +16,7 @@ from lakesmith.cli import (
     config_show,
     demo,
     doctor,
+    lineage,
     models,
     nights,
     quality,
@@ -86,6 +87,7 @@ _app.command("run")(nights.run)
 _app.command("backfill")(nights.backfill)
 _app.command("status")(status.command)
 _app.command("quality")(quality.command)
+_app.command("lineage")(lineage.command)
 _app.command("sql")(sql.command)
 _app.command("train")(models.train)
 _app.command("score")(models.score)

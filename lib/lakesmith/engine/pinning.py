@@ -202,6 +202,7 @@ def _pin_table(context: Context, entry: Input, states: Sequence[BatchState]) -> 
                 if sums is not None
                 else WindowDigests(start).of(None),
                 left_out=tuple(d.isoformat() for table, d in state.left_out if table == entry.target),
+                window=_ends(windows[state.batch_date]),
             )
             for state in states
         },
@@ -211,6 +212,10 @@ def _pin_table(context: Context, entry: Input, states: Sequence[BatchState]) -> 
 def _hull(windows: Iterable[BatchRange | None]) -> BatchRange | None:
     reached = [window for window in windows if window is not None]
     return BatchRange(min(w.first for w in reached), max(w.last for w in reached)) if reached else None
+
+
+def _ends(window: BatchRange | None) -> tuple[str, ...]:
+    return (window.first.isoformat(), window.last.isoformat()) if window is not None else ()
 
 
 def _closed_days(
