@@ -50,6 +50,9 @@ def command(
             "--content", metavar="SHA256", help="The file with this content, or what it begins with."
         ),
     ] = None,
+    columns: Annotated[
+        bool, typer.Option("--columns", help="Which input columns each column of the table comes from.")
+    ] = False,
     up: Annotated[bool, typer.Option("--up", help="Only what it was made from.")] = False,
     down: Annotated[bool, typer.Option("--down", help="Only what was made from it.")] = False,
     env: Env = None,
@@ -70,6 +73,8 @@ def command(
         lakesmith lineage gold.customer_scores --date 2011-06-30 --up
 
         lakesmith lineage models.repurchase --version 2
+
+        lakesmith lineage gold.customer_features --columns
     """
     from lakesmith.cli import lineage_text
     from lakesmith.cli.lineage_json import walks_json
@@ -81,6 +86,14 @@ def command(
         )
     both = up is down
     context = Invocation(env, project).open()
+    if columns:
+        _refuse(table is None or table.startswith(_MODELS), "--columns are of a table")
+        _refuse(
+            up or down or day is not None or version is not None,
+            "--columns are of the table as it is computed now",
+        )
+        _columns(context, table or "", as_json=as_json)
+        return
     if file is not None:
         _refuse(day is not None or version is not None, "--file names its own day and content; see --content")
         _refuse(up and not down, "a landing file was made from nothing that Lakesmith knows")
@@ -117,6 +130,28 @@ def command(
         answer_json(walks_json(context.project, start, walks))
     else:
         answer(*lineage_text.walk_lines(context.project, start, others, walks))
+
+
+def _columns(context: Context, table: str, *, as_json: bool) -> None:
+    from lakesmith.cli.lineage_json import columns_json
+    from lakesmith.cli.lineage_text import column_lines
+    from lakesmith.ledger.columns import ColumnsRecord
+    from lakesmith.ledger.fingerprint import SCHEME
+
+    contract = context.project.graph.contract(table)
+    rows = context.ledger.ops.read(ColumnsRecord, table=table).to_pylist()
+    current = context.fingerprints(table, SCHEME).data
+    record = ColumnsRecord.newest(rows, current) or ColumnsRecord.newest(rows)
+    if record is None:
+        raise UsageError(
+            f"no run has written down yet where the columns of {table} come from; the next one that computes it does: "
+            f"lakesmith run --date DAY --table {table}"
+        )
+    is_current = record.fingerprint == current
+    if as_json:
+        answer_json(columns_json(contract, record, is_current=is_current))
+    else:
+        answer(*column_lines(contract, record, is_current=is_current))
 
 
 def _refuse(wrong: bool, message: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lakesmith.cli.lineage_tables import neighbours, roles
+from lakesmith.ledger.columns import TableColumns
 from lakesmith.ledger.lineage import BatchNode, FileNode
 
 if TYPE_CHECKING:
@@ -13,10 +14,11 @@ if TYPE_CHECKING:
     from lakesmith.contracts.model import Contract
     from lakesmith.contracts.project import Project
     from lakesmith.engine.context import Context
+    from lakesmith.ledger.columns import ColumnSource, ColumnsRecord
     from lakesmith.ledger.lineage import ModelNode, Read, Walk
     from lakesmith.ledger.model_events import ModelEvent
 
-__all__ = ["table_json", "walks_json"]
+__all__ = ["columns_json", "table_json", "walks_json"]
 
 
 def walks_json(
@@ -59,6 +61,31 @@ def table_json(context: Context, contract: Contract, directions: Sequence[str]) 
             ]
             for direction in directions
         },
+    }
+
+
+def columns_json(contract: Contract, record: ColumnsRecord, *, is_current: bool) -> dict[str, object]:
+    """Where the columns of a table come from.
+
+    Args:
+        is_current: the code has not changed since.
+    """
+    found = TableColumns.from_json(record.columns)
+
+    def listed(sources: Sequence[ColumnSource]) -> list[dict[str, str]]:
+        return [{"target": source.target, "column": source.column} for source in sources]
+
+    return {
+        "table": contract.table,
+        "run_id": record.run_id,
+        "recorded_at": record.recorded_at.isoformat(),
+        "current": is_current,
+        "columns": [
+            {"column": name, "from": listed(sources), "through": list(through)}
+            for name, (sources, through) in found.columns.items()
+        ],
+        "rows_decided_by": listed(found.deciding),
+        "opaque": list(found.opaque),
     }
 
 

@@ -9,7 +9,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from lakesmith.cli.lineage_tables import Edge, neighbours, roles
-from lakesmith.cli.wording import count, days_text
+from lakesmith.cli.wording import count, days_text, grid
+from lakesmith.ledger.columns import TableColumns
 from lakesmith.ledger.lineage import BatchNode, FileNode
 
 if TYPE_CHECKING:
@@ -18,12 +19,19 @@ if TYPE_CHECKING:
     from lakesmith.contracts.model import Contract
     from lakesmith.contracts.project import Project
     from lakesmith.engine.context import Context
+    from lakesmith.ledger.columns import ColumnsRecord
     from lakesmith.ledger.lineage import ModelNode, Read, Walk
     from lakesmith.ledger.model_events import ModelEvent
 
-__all__ = ["table_lines", "walk_lines"]
+__all__ = ["column_lines", "table_lines", "walk_lines"]
 
 _NAMED = 5
+_WORDS = {
+    "PythonUDF": "a Python function",
+    "PythonUDAF": "a Python aggregate",
+    "ScalaUDF": "a function of Spark's or Java's",
+    "ScalaUDAF": "an aggregate of Java's",
+}
 _TITLES = {"up": "made from", "down": "made from it"}
 
 
@@ -72,6 +80,34 @@ def walk_lines(
         lines.append(f"there are other {what} of it: {shown}{more}")
     for direction, walk in walks.items():
         lines += ["", *_walk(project, _key(start), walk, direction)]
+    return lines
+
+
+def column_lines(contract: Contract, record: ColumnsRecord, *, is_current: bool) -> list[RenderableType]:
+    """Which input columns each column of a table comes from.
+
+    Args:
+        is_current: the code has not changed since.
+    """
+    found = TableColumns.from_json(record.columns)
+    since = "" if is_current else "; the code has changed since, the next run tells anew"
+    lines: list[RenderableType] = [
+        f"{contract.table}, by the plan of run {record.run_id} of {record.recorded_at:%Y-%m-%d}{since}",
+        "",
+    ]
+    table = grid("column", "comes from", wrap=["comes from"])
+    for name, (sources, through) in found.columns.items():
+        said = ", ".join(str(source) for source in sources) or "no input: a constant, or made by the job"
+        hidden = f" (through {', '.join(_WORDS.get(part, part) for part in through)})" if through else ""
+        table.add_row(name, f"{said}{hidden}")
+    lines.append(table)
+    if found.deciding:
+        lines += [
+            "",
+            f"which rows there are is decided by {', '.join(str(source) for source in found.deciding)}",
+        ]
+    if found.opaque:
+        lines += ["", f"the plan does not show what happens inside of {', '.join(found.opaque)}"]
     return lines
 
 

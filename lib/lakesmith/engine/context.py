@@ -25,6 +25,8 @@ from lakesmith.ledger.state import Judge
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from lakesmith.engine.openlineage import LineageEvents
+
 __all__ = ["Context"]
 
 log = logging.getLogger(__name__)
@@ -38,11 +40,13 @@ class Context:
         project: the checked contracts.
         settings: the environment's.
         model_versions: model -> version that scores batches, whatever they were scored with before.
+        columns_noted: tables with the data fingerprints whose columns are in `ops.columns` already.
     """
 
     project: Project
     settings: Settings
     model_versions: Mapping[str, int] = field(default_factory=dict)
+    columns_noted: set[tuple[str, str]] = field(default_factory=set)
     _fingerprints: dict[tuple[str, int], Fingerprints] = field(default_factory=dict)
 
     @cached_property
@@ -55,6 +59,13 @@ class Context:
     def ledger(self) -> Ledger:
         """The ledger of that lake."""
         return Ledger(self.lake)
+
+    @cached_property
+    def events(self) -> LineageEvents:
+        """Where runs tell OpenLineage of themselves; nothing is told unless the settings say so."""
+        from lakesmith.engine.openlineage import LineageEvents
+
+        return LineageEvents(self)
 
     @cached_property
     def spark(self) -> SparkSession:

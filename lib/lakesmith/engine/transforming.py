@@ -21,6 +21,7 @@ from lakesmith.engine.pinning import PinnedInputs
 from lakesmith.errors import ConfigurationError, SchemaMismatch
 from lakesmith.jobs import Job
 from lakesmith.lake.landing import read_source
+from lakesmith.lake.plan_columns import marked
 from lakesmith.lake.reading import read_batches
 from lakesmith.lake.staging import OUTCOME, RowOutcome
 from lakesmith.lake.tables import BROKEN_RULES
@@ -91,7 +92,7 @@ def load_job(root: Path, contract: Contract) -> Job:
 def transform_inputs(
     context: Context, contract: Contract, pinned: PinnedInputs, batches: Sequence[date]
 ) -> dict[str, DataFrame]:
-    """The DataFrames of a transform, each holding only what the windows of these batches allow."""
+    """The DataFrames of a transform, each holding only what the windows of these batches allow, and marked by its name."""
     frames: dict[str, DataFrame] = {}
     for table in pinned.tables:
         rows = read_batches(context.spark, context.lake, table.contract, table.version, table.days)
@@ -105,7 +106,7 @@ def transform_inputs(
         frames[source.input.name] = read_source(
             context.spark, declared, context.settings.landing_root, manifests
         )
-    return frames
+    return {name: marked(frame, name) for name, frame in frames.items()}
 
 
 def transformed(

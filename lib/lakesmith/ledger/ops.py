@@ -16,6 +16,7 @@ from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from lakesmith.errors import UnsupportedTable
 from lakesmith.ledger.audit_trail import AuditRecord
 from lakesmith.ledger.circuit import CircuitRecord
+from lakesmith.ledger.columns import ColumnsRecord
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ledger.records import BatchRecord, NightRecord, QualityRecord, Record, RunRecord
@@ -38,6 +39,7 @@ OPS_TABLES: dict[str, type[Record]] = {
     "ops.model_events": ModelEvent,
     "ops.circuits": CircuitRecord,
     "ops.audit": AuditRecord,
+    "ops.columns": ColumnsRecord,
 }
 _TABLE_OF = {kind: table for table, kind in OPS_TABLES.items()}
 
