@@ -187,7 +187,11 @@ def _batch(lineage: Lineage, table: str, day: str, version: int | None) -> tuple
         raise UsageError(
             f"{table} {batch} was not there in version {version}. It changed in: {known or 'none'}"
         )
-    return chosen, [f"--version {node.record.version}" for node in found if node.edition != chosen.edition]
+    return chosen, [
+        f"--version {node.record.version}"
+        for node in found
+        if node.edition != chosen.edition and node.record.version is not None
+    ]
 
 
 def _file(lineage: Lineage, context: Context, file: str, content: str | None) -> tuple[FileNode, list[str]]:

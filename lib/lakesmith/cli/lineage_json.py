@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lakesmith.cli.lineage_tables import neighbours, roles
+from lakesmith.cli.lineage_tables import in_order, neighbours, roles
 from lakesmith.ledger.columns import TableColumns
 from lakesmith.ledger.lineage import BatchNode, FileNode
 
@@ -71,6 +71,7 @@ def columns_json(contract: Contract, record: ColumnsRecord, *, is_current: bool)
         is_current: the code has not changed since.
     """
     found = TableColumns.from_json(record.columns)
+    columns = in_order(contract, found)
 
     def listed(sources: Sequence[ColumnSource]) -> list[dict[str, str]]:
         return [{"target": source.target, "column": source.column} for source in sources]
@@ -82,7 +83,7 @@ def columns_json(contract: Contract, record: ColumnsRecord, *, is_current: bool)
         "current": is_current,
         "columns": [
             {"column": name, "from": listed(sources), "through": list(through)}
-            for name, (sources, through) in found.columns.items()
+            for name, (sources, through) in columns.items()
         ],
         "rows_decided_by": listed(found.deciding),
         "opaque": list(found.opaque),

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lakesmith.contracts.model import Contract
     from lakesmith.contracts.project import Project
+    from lakesmith.ledger.columns import ColumnSource, TableColumns
 
-__all__ = ["Edge", "edges", "neighbours", "roles"]
+__all__ = ["Edge", "edges", "in_order", "neighbours", "roles"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,15 @@ def neighbours(project: Project, table: str, *, up: bool) -> list[Edge]:
                     reached.add(far)
                     waiting.append(far)
     return [edge for edge in known if edge in found]
+
+
+def in_order(
+    contract: Contract, found: TableColumns
+) -> dict[str, tuple[tuple[ColumnSource, ...], tuple[str, ...]]]:
+    """The columns of a table as its contract lists them; those that are the platform's own come last."""
+    names = [column.name for column in contract.columns]
+    rest = [name for name in found.columns if name not in names]
+    return {name: found.columns[name] for name in (*names, *rest) if name in found.columns}
 
 
 def roles(project: Project, table: str) -> list[tuple[str, str]]:

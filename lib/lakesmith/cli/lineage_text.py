@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import RenderableType
 from rich.text import Text
 
-from lakesmith.cli.lineage_tables import Edge, neighbours, roles
+from lakesmith.cli.lineage_tables import Edge, in_order, neighbours, roles
 from lakesmith.cli.wording import count, days_text, grid
 from lakesmith.ledger.columns import TableColumns
 from lakesmith.ledger.lineage import BatchNode, FileNode
@@ -96,7 +96,7 @@ def column_lines(contract: Contract, record: ColumnsRecord, *, is_current: bool)
         "",
     ]
     table = grid("column", "comes from", wrap=["comes from"])
-    for name, (sources, through) in found.columns.items():
+    for name, (sources, through) in in_order(contract, found).items():
         said = ", ".join(str(source) for source in sources) or "no input: a constant, or made by the job"
         hidden = f" (through {', '.join(_WORDS.get(part, part) for part in through)})" if through else ""
         table.add_row(name, f"{said}{hidden}")

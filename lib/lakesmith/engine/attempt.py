@@ -186,6 +186,8 @@ class Attempt:
         broken: dict[date, Exception] = {}
         for source in pinned.sources:
             declared = self.context.project.graph.sources[source.input.target]
+            if declared.is_external:
+                continue
             for seen in inspect_headers(
                 declared, self.context.settings.landing_root, list(source.manifests.values())
             ):

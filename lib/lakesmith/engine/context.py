@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakesmith import __version__
 from lakesmith.config.settings import Settings
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.project import Project
+from lakesmith.ledger.external import ExternalTable
 from lakesmith.ledger.fingerprint import fingerprints_by
 from lakesmith.ledger.history import Ledger
 from lakesmith.ledger.location import LakeLocation
@@ -48,6 +50,7 @@ class Context:
     model_versions: Mapping[str, int] = field(default_factory=dict)
     columns_noted: set[tuple[str, str]] = field(default_factory=set)
     _fingerprints: dict[tuple[str, int], Fingerprints] = field(default_factory=dict)
+    _looked_at: dict[str, LandingFolder | ExternalTable] = field(default_factory=dict)
 
     @cached_property
     def lake(self) -> LakeLocation:
@@ -96,17 +99,25 @@ class Context:
         """The version of the library at work."""
         return __version__
 
-    def folder(self, source: str) -> LandingFolder:
-        """The landing folder of a source."""
-        return LandingFolder(self.project.graph.sources[source], self.settings.landing_root)
+    def folder(self, source: str) -> LandingFolder | ExternalTable:
+        """The landing folder of a source, or the table of somebody else, as it is now."""
+        declared = self.project.graph.sources[source]
+        if not declared.is_external:
+            return LandingFolder(declared, self.settings.landing_root)
+        path = declared.path
+        if "://" not in path and not Path(path).is_absolute():
+            path = str(self.project.root / path)
+        return ExternalTable(declared, path, self.lake.storage_options)
 
     def landed(self, source: str, days: BatchRange) -> Mapping[date, DayFiles]:
         """The landing files of a source's days, as they are now."""
-        return self.folder(source).days(days.first, days.last)
+        # Kept, so that all days of somebody else's table are pinned at the version that was looked at.
+        self._looked_at[source] = self.folder(source)
+        return self._looked_at[source].days(days.first, days.last)
 
     def pin(self, source: str, files: DayFiles, known: Manifest | None) -> Manifest:
         """The manifest of a day's files; content already known by size and time is not read again."""
-        return self.folder(source).pin(files, known)
+        return (self._looked_at.get(source) or self.folder(source)).pin(files, known)
 
     def fingerprints(self, table: str, scheme: int) -> Fingerprints:
         """The fingerprints of a table as its files stand, computed once in a process."""

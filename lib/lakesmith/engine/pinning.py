@@ -15,6 +15,7 @@ from lakesmith.contracts.model import Contract, Input, ModelRole
 from lakesmith.engine.context import Context
 from lakesmith.errors import InputChanged, InputMissing
 from lakesmith.ledger.arms import Arm, ServedBy, arms_on, recorded_arms, served_read
+from lakesmith.ledger.external import ExternalTable
 from lakesmith.ledger.live import NO_FILES, LiveTable
 from lakesmith.ledger.manifest import Manifest
 from lakesmith.ledger.records import EMPTY_DIGEST, InputRead
@@ -57,11 +58,16 @@ class PinnedTable:
 
 @dataclass(frozen=True)
 class PinnedSource:
-    """One source input of a run: the files of each of its batches, by content."""
+    """One source input of a run: the files of each of its batches, by content.
+
+    Args:
+        table: the table of somebody else, at the version that is read; None for landing files.
+    """
 
     input: Input
     manifests: Mapping[date, Manifest]
     reads: Mapping[date, InputRead]
+    table: ExternalTable | None = None
 
 
 @dataclass(frozen=True)
@@ -234,13 +240,16 @@ def _pin_source(context: Context, entry: Input, states: Sequence[BatchState]) ->
     files = folder.days(min(days), max(days))
     # Contents are hashed anew: what a run publishes must not rest on a size and a time that stayed the same.
     manifests = {day: folder.pin(files[day]) for day in days}
+    table = folder if isinstance(folder, ExternalTable) else None
+    version = table.version if table is not None else None
     return PinnedSource(
         input=entry,
         manifests=manifests,
         reads={
-            day: InputRead(entry.name, entry.target, None, manifest.digest, files=manifest.to_files())
+            day: InputRead(entry.name, entry.target, version, manifest.digest, files=manifest.to_files())
             for day, manifest in manifests.items()
         },
+        table=table,
     )
 
 

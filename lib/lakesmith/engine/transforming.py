@@ -20,6 +20,7 @@ from lakesmith.engine.context import Context
 from lakesmith.engine.pinning import PinnedInputs
 from lakesmith.errors import ConfigurationError, SchemaMismatch
 from lakesmith.jobs import Job
+from lakesmith.lake.external import read_external
 from lakesmith.lake.landing import read_source
 from lakesmith.lake.plan_columns import marked
 from lakesmith.lake.reading import read_batches
@@ -103,9 +104,14 @@ def transform_inputs(
     for source in pinned.sources:
         manifests = [source.manifests[day] for day in batches]
         declared = context.project.graph.sources[source.input.target]
-        frames[source.input.name] = read_source(
-            context.spark, declared, context.settings.landing_root, manifests
-        )
+        if source.table is not None:
+            frames[source.input.name] = read_external(
+                context.spark, declared, source.table.path, source.table.version, batches
+            )
+        else:
+            frames[source.input.name] = read_source(
+                context.spark, declared, context.settings.landing_root, manifests
+            )
     return {name: marked(frame, name) for name, frame in frames.items()}
 
 
