@@ -474,10 +474,14 @@ def _registered(timeline: ModelTimeline) -> list[ModelEvent]:
 
 
 def _trained_editions(event: ModelEvent) -> Iterator[Edition]:
+    """The batches that a version learned from."""
     known = TrainedOn.of(event)
-    for table, digests in (known.digests if known is not None else {}).items():
+    if known is None:
+        return
+    for table, digests in known.digests.items():
         for day, digest in digests.items():
-            yield Edition(table, day, digest)
+            if day not in known.test:
+                yield Edition(table, day, digest)
 
 
 def _model_node(event: ModelEvent, days: Mapping[str, list[date]], test: tuple[date, ...]) -> ModelNode:
