@@ -41,6 +41,7 @@ PAGES = [
     "docs/settings.md",
     "docs/analysts.md",
     "docs/maintenance.md",
+    "docs/lineage.md",
 ]
 # Commands that have commands of their own.
 GROUPS = ("catalog", "config", "models")
@@ -325,6 +326,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         "retention",
         "maintenance",
         "mlflow",
+        "openlineage",
     )
     written = {f"{section}.{key}": value for section in sections for key, value in base[section].items()}
     written |= {key: value for key, value in base.items() if key not in sections}

@@ -19,6 +19,7 @@ from lakesmith.cli import (
     diff,
     doctor,
     forget,
+    lineage,
     maintain,
     models,
     nights,
@@ -95,6 +96,7 @@ _app.command("backfill")(nights.backfill)
 _app.command("status")(status.command)
 _app.command("nights")(recorded_nights.command)
 _app.command("quality")(quality.command)
+_app.command("lineage")(lineage.command)
 _app.command("sql")(sql.command)
 _app.command("diff")(diff.command)
 _app.command("restore")(restore.command)

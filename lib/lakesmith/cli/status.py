@@ -136,6 +136,9 @@ def _nothing_yet(context: Context, invocation: Invocation) -> list[str]:
         f"Nothing is there yet: no batch in {settings.lake_root}, no landing file in {settings.landing_root}."
     ]
     for source in context.project.graph.sources.values():
+        if source.is_external:
+            lines.append(f"  {source.name} is the Delta table at {source.path}, from {source.start} on")
+            continue
         lines.append(
             f"  {source.name} is looked for as {settings.landing_root}/{source.name}/{source.patterns[0]}, "
             f"from {source.start} on"

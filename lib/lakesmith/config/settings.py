@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -23,6 +23,7 @@ from pydantic import (
     SecretStr,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from lakesmith.config.durations import parse_days, parse_seconds
@@ -33,6 +34,7 @@ __all__ = [
     "LeaseSettings",
     "MaintenanceSettings",
     "MlflowSettings",
+    "OpenLineageSettings",
     "PublishSettings",
     "QualitySettings",
     "RetentionSettings",
@@ -182,6 +184,36 @@ class MlflowSettings(_Section):
     tracking_uri: str | None = Field(default=None, repr=False)  # may hold a user's password
 
 
+class OpenLineageSettings(_Section):
+    """OpenLineage events; off while `transport` is not set.
+
+    Args:
+        transport: `file` or `http`.
+        namespace: of all jobs and datasets.
+        path: of `file`, the file that events are appended to; relative paths are below the project.
+        url: of `http`, the server.
+        endpoint: of `http`, the path on it.
+        timeout: of `http`, seconds that one event may take.
+        api_key: of `http`, sent as bearer token.
+    """
+
+    transport: Literal["file", "http"] | None = None
+    namespace: str = "lakesmith"
+    path: str | None = None
+    url: str | None = Field(default=None, repr=False)  # may hold a user's password
+    endpoint: str = "api/v1/lineage"
+    timeout: Annotated[PositiveInt, BeforeValidator(_seconds)] = 5
+    api_key: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.transport == "file" and not self.path:
+            raise ValueError("transport: file needs a path, like .lake/openlineage.jsonl")
+        if self.transport == "http" and not self.url:
+            raise ValueError("transport: http needs a url, like http://localhost:5000")
+        return self
+
+
 @dataclass(frozen=True)
 class EffectiveSetting:
     """One setting as it is in force.
@@ -224,6 +256,7 @@ class Settings(_Section):
     retention: RetentionSettings = RetentionSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     mlflow: MlflowSettings = MlflowSettings()
+    openlineage: OpenLineageSettings = OpenLineageSettings()
     storage_options: Mapping[str, SecretStr] = Field(default_factory=dict)
     parameters: Mapping[str, Scalar] = Field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.model import Contract
 from lakesmith.engine.audit import BatchAudit, audit
+from lakesmith.engine.columns import note_columns
 from lakesmith.engine.context import Context
 from lakesmith.engine.pinning import PinnedInputs, pin_inputs
 from lakesmith.engine.publication import Publication
@@ -113,6 +114,8 @@ class Attempt:
             pinned = served.pinned
         settings = SettingsRead(self.context.settings.parameters)
         frame = transformed(job, self.contract, {**inputs, **served.models}, batches, settings)
+        untold = note_columns(self.context, self.run, frame)
+        self.warnings += [untold] if untold else []
         done, version = self._publish(frame, pinned, inputs, settings, self.contract)
         return [*failed, *done], version
 
@@ -189,6 +192,8 @@ class Attempt:
         broken: dict[date, Exception] = {}
         for source in pinned.sources:
             declared = self.context.project.graph.sources[source.input.target]
+            if declared.is_external:
+                continue
             for seen in inspect_headers(
                 declared, self.context.settings.landing_root, list(source.manifests.values())
             ):

@@ -115,6 +115,8 @@ def execute(context: Context, plan: Plan, progress: Progress | None = None) -> N
     began = time.monotonic()
     results: dict[str, TableResult] = {}
     steps = {step.table: step for step in plan.steps}
+    if plan.steps:
+        context.events.night_started(plan.nights)
     for table in plan.tables:
         step = steps.get(table)
         if step is not None:
@@ -143,6 +145,7 @@ def execute(context: Context, plan: Plan, progress: Progress | None = None) -> N
 
         decisions = decide(context, plan.nights)
     night = NightResult(plan.nights, results, time.monotonic() - began, decisions)
+    context.events.night_ended(night)
     if plan.steps and _is_whole(context, plan.nights, results):
         _record_night(context, plan, night)
     return night

@@ -15,6 +15,7 @@ from lakesmith.contracts.model import Contract, Input, ModelRole
 from lakesmith.engine.context import Context
 from lakesmith.errors import InputChanged, InputMissing
 from lakesmith.ledger.arms import Arm, ServedBy, arms_on, recorded_arms, served_read
+from lakesmith.ledger.external import ExternalTable
 from lakesmith.ledger.forgotten import Forgotten
 from lakesmith.ledger.history import TableHistory
 from lakesmith.ledger.live import NO_FILES, LiveTable
@@ -67,12 +68,14 @@ class PinnedSource:
 
     Args:
         forgotten: whose records are left out.
+        table: the table of somebody else, at the version that is read; None for landing files.
     """
 
     input: Input
     manifests: Mapping[date, Manifest]
     reads: Mapping[date, InputRead]
     forgotten: Forgotten = field(default_factory=Forgotten)
+    table: ExternalTable | None = None
 
 
 @dataclass(frozen=True)
@@ -226,6 +229,7 @@ def _pin_table(context: Context, entry: Input, states: Sequence[BatchState]) -> 
                 if sums is not None
                 else WindowDigests(start).of(None),
                 left_out=tuple(d.isoformat() for table, d in state.left_out if table == entry.target),
+                window=_ends(windows[state.batch_date]),
             )
             for state in states
         },
@@ -235,6 +239,10 @@ def _pin_table(context: Context, entry: Input, states: Sequence[BatchState]) -> 
 def _hull(windows: Iterable[BatchRange | None]) -> BatchRange | None:
     reached = [window for window in windows if window is not None]
     return BatchRange(min(w.first for w in reached), max(w.last for w in reached)) if reached else None
+
+
+def _ends(window: BatchRange | None) -> tuple[str, ...]:
+    return (window.first.isoformat(), window.last.isoformat()) if window is not None else ()
 
 
 def _closed_days(
@@ -253,14 +261,17 @@ def _pin_source(context: Context, entry: Input, states: Sequence[BatchState]) ->
     files = folder.days(min(days), max(days))
     # Contents are hashed anew: what a run publishes must not rest on a size and a time that stayed the same.
     manifests = {day: folder.pin(files[day]) for day in days}
+    table = folder if isinstance(folder, ExternalTable) else None
+    version = table.version if table is not None else None
     return PinnedSource(
         input=entry,
         manifests=manifests,
         reads={
-            day: InputRead(entry.name, entry.target, None, manifest.digest, files=manifest.to_files())
+            day: InputRead(entry.name, entry.target, version, manifest.digest, files=manifest.to_files())
             for day, manifest in manifests.items()
         },
         forgotten=context.ledger.forgotten(),
+        table=table,
     )
 
 

@@ -179,12 +179,14 @@ def _recorded(
 ) -> date | None:
     """Carries an attempt out and writes down what came of it. Returns the batch that ended it, when others can do without."""
     run = attempt.run
+    context.events.run_started(run)
     try:
         records, version = carry_out()
     except Stopped as error:
         if context.spark_is_alive:
             context.spark.sparkContext.cancelJobGroup(run.run_id)
         result.runs.append(context.ledger.record_run(run_record(run, context, (), error=error)))
+        context.events.run_ended(run, result.runs[-1])
         raise
     except Exception as error:
         lost = context.spark_started and not context.spark_is_alive
@@ -197,10 +199,12 @@ def _recorded(
     done = [*records, *attempt.unchanged]
     if not done and attempt.unserved:
         # What stands in for the model is a run of its own.
+        context.events.run_ended(run, None)
         return None
     with step(Step.RECORD, run.contract.table):
         whole = run_record(run, context, done, version=version, warnings=attempt.warnings)
         result.runs.append(context.ledger.record_run(whole))
+    context.events.run_ended(run, whole, done)
     return None
 
 
@@ -227,6 +231,7 @@ def _ended(
     for record in records:
         _note(result, record)
     result.runs.append(context.ledger.record_run(run_record(run, context, records, error=error)))
+    context.events.run_ended(run, result.runs[-1])
     return alone
 
 

@@ -21,7 +21,9 @@ from lakesmith.engine.context import Context
 from lakesmith.engine.pinning import PinnedInputs, PinnedSource
 from lakesmith.errors import ConfigurationError, SchemaMismatch
 from lakesmith.jobs import Job
+from lakesmith.lake.external import read_external
 from lakesmith.lake.landing import Erasure, read_source
+from lakesmith.lake.plan_columns import marked
 from lakesmith.lake.reading import read_batches
 from lakesmith.lake.staging import OUTCOME, RowOutcome
 from lakesmith.lake.tables import BROKEN_RULES
@@ -102,7 +104,7 @@ def load_job(root: Path, contract: Contract) -> Job:
 def transform_inputs(
     context: Context, contract: Contract, pinned: PinnedInputs, batches: Sequence[date]
 ) -> dict[str, DataFrame]:
-    """The DataFrames of a transform, each holding only what the windows of these batches allow."""
+    """The DataFrames of a transform, each holding only what the windows of these batches allow, and marked by its name."""
     frames: dict[str, DataFrame] = {}
     for table in pinned.tables:
         rows = read_batches(context.spark, context.lake, table.contract, table.version, table.days)
@@ -112,7 +114,7 @@ def transform_inputs(
         )
     for source in pinned.sources:
         frames[source.input.name] = _read_source(context, source, batches, theirs=False)
-    return frames
+    return {name: marked(frame, name) for name, frame in frames.items()}
 
 
 def forgotten_rows(
@@ -150,6 +152,16 @@ def _read_source(
 ) -> DataFrame:
     """The records of a source, without those that name somebody forgotten; or the positions of just those."""
     graph = context.project.graph
+    if source.table is not None:
+        rows = read_external(
+            context.spark,
+            graph.sources[source.input.target],
+            source.table.path,
+            source.table.version,
+            batches,
+        )
+        # Others' tables are erased by those whose they are.
+        return rows.limit(0) if theirs else rows
     erasure = Erasure(source.forgotten, source_columns(graph, source.input.target), theirs)
     return read_source(
         context.spark,

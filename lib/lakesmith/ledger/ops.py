@@ -17,6 +17,7 @@ from deltalake.exceptions import CommitFailedError
 from lakesmith.errors import UnsupportedTable
 from lakesmith.ledger.audit_trail import AuditRecord
 from lakesmith.ledger.circuit import CircuitRecord
+from lakesmith.ledger.columns import ColumnsRecord
 from lakesmith.ledger.forgotten import ForgottenRecord
 from lakesmith.ledger.location import LakeLocation, open_delta
 from lakesmith.ledger.model_events import ModelEvent
@@ -44,6 +45,7 @@ OPS_TABLES: dict[str, type[Record]] = {
     "ops.audit": AuditRecord,
     "ops.retired": RetiredRecord,
     "ops.forgotten": ForgottenRecord,
+    "ops.columns": ColumnsRecord,
 }
 _TABLE_OF = {kind: table for table, kind in OPS_TABLES.items()}
 

@@ -87,6 +87,8 @@ class InputRead:
         digest: of the batches in the window (of the manifest, for a source).
         left_out: days in the window that had failed and never been published.
         files: for a source, its manifest; for a model, the versions that scored, each with its share.
+        window: of a table, the first and the last day that the batch was allowed to read; none where there were none, and in
+            records from before this was written down.
     """
 
     name: str
@@ -95,6 +97,13 @@ class InputRead:
     digest: str
     left_out: tuple[str, ...] = ()
     files: tuple[Mapping[str, Any], ...] = ()
+    window: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """What a record says of one input; keys that a newer version wrote are passed over."""
+        lists = {name: tuple(data.get(name, ())) for name in ("left_out", "files", "window")}
+        return cls(data["name"], data["target"], data["version"], data["digest"], **lists)
 
 
 @dataclass(frozen=True)
@@ -197,10 +206,7 @@ class BatchRecord(Record):
                 "outcome": BatchOutcome(row["outcome"]),
                 "dropped": json.loads(row["dropped"]),
                 "fingerprints": Fingerprints(**json.loads(row["fingerprints"])),
-                "inputs": tuple(
-                    InputRead(**{**read, "left_out": tuple(read["left_out"]), "files": tuple(read["files"])})
-                    for read in json.loads(row["inputs"])
-                ),
+                "inputs": tuple(InputRead.from_json(read) for read in json.loads(row["inputs"])),
                 "settings": json.loads(row["settings"]),
                 "restored": Restored(**json.loads(restored)) if restored else None,
             }
