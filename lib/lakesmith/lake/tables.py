@@ -13,6 +13,7 @@ from deltalake.exceptions import CommitFailedError
 
 from lakesmith.contracts.graph import TableGraph
 from lakesmith.contracts.model import BATCH_DATE, Column, Contract, Rows, Suite
+from lakesmith.contracts.subjects import EXTRA, MALFORMED
 from lakesmith.contracts.types import ArrayType, DecimalType, PrimitiveType
 from lakesmith.errors import CommitConflict, DestructiveChange
 from lakesmith.ledger.location import LakeLocation
@@ -71,11 +72,18 @@ def named_contract(graph: TableGraph, table: str) -> Contract:
 
 
 def statistics_columns(contract: Contract) -> str:
-    """Columns that may have statistics: not those of people's data, nor of types that Delta skips nothing by."""
+    """Columns that may have statistics: not those of people's data, nor of types that Delta skips nothing by.
+
+    A log is never written again: what statistics say of a person would outlive the rows. A record that did not parse may hold
+    anybody, whatever its column's contract says.
+    """
     return ",".join(
         c.name
         for c in contract.columns
-        if not c.subject and isinstance(c.type, PrimitiveType | DecimalType) and c.type not in _NO_STATISTICS
+        if not c.subject
+        and c.name not in (MALFORMED, EXTRA)
+        and isinstance(c.type, PrimitiveType | DecimalType)
+        and c.type not in _NO_STATISTICS
     )
 
 
