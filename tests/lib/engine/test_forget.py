@@ -237,5 +237,5 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(meters: Workspace) -> None
 def test_a_reason_that_names_the_person_is_refused(meters: Workspace) -> None:
     with pytest.raises(UsageError, match="the reason names the person"):
         forget(meters.context(), "17850", "customer 17850 asked")
-    with pytest.raises(UsageError, match="the id is empty"):
+    with pytest.raises(UsageError, match="The id is empty"):
         forget(meters.context(), "  ")
