@@ -429,6 +429,13 @@ def run_once(landed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
     from_nothing=False,
 )
+@example(
+    events=[
+        (Land(4, "m1,2000,a\n"), Run(4, 8, "range", None, killed=False)),
+        (Foreign("gold.usage", 4), Run(4, 8, "range", None, killed=False)),
+    ],
+    from_nothing=False,
+)
 @given(events=EVENTS, from_nothing=st.sampled_from([False, False, True]))
 def test_any_sequence_of_events_converges_and_every_state_is_true(
     landed: Path, run_once: Path, events: list[tuple[Any, Run | None]], from_nothing: bool

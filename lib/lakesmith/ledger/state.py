@@ -71,6 +71,7 @@ class BatchState:
             itself, it failed and what it reads or is judged by has changed, or it is missing between batches that are not.
         audit: why a fresh batch is to be audited again; empty when it is not.
         held: a person restored it; no run touches it, forced or not, until it is released.
+        foreign: why its live files are somebody else's, whatever its state; empty when they are not.
     """
 
     table: str
@@ -86,6 +87,7 @@ class BatchState:
     repairable: bool = False
     audit: str = ""
     held: bool = False
+    foreign: str = ""
 
 
 class Judge:
@@ -207,8 +209,10 @@ class Judge:
         tracks: Mapping[str, _Track],
     ) -> BatchState:
         def state(kind: State, reason: str = "", **more: Any) -> BatchState:
-            return BatchState(contract.table, day, kind, reason, published=standing is not None, **more)
+            published = standing is not None
+            return BatchState(contract.table, day, kind, reason, published=published, foreign=foreign, **more)
 
+        foreign = self._foreign(contract, day, standing, live)
         blockers: list[tuple[str, date, BatchState | None]] = []
         left_out: list[tuple[str, date]] = []
         closed = bool(folders) and not any(i.table for i in contract.inputs)
@@ -233,12 +237,13 @@ class Judge:
         found_files = _files(live, day)
         if closed and (standing is None or standing.rows == 0) and found_files == NO_FILES:
             return state(State.CLOSED)
+        also = f"; {foreign}" if foreign else ""
         if blockers:
             named = [(table, d) for table, d, _ in blockers]
             for_failure = all(found is not None and found.for_failure for _, _, found in blockers)
             return state(
                 State.BLOCKED,
-                "needs " + _listed([_why(table, d, found) for table, d, found in blockers]),
+                "needs " + _listed([_why(table, d, found) for table, d, found in blockers]) + also,
                 blockers=tuple(named),
                 for_failure=for_failure,
                 runnable=for_failure and standing is None and contract.repeats_scores,
@@ -250,14 +255,13 @@ class Judge:
                 self._changed(contract, last, folders, tracks) or self._judged_anew(contract, last)
             )
             more = {"left_out": out, "runnable": True, "for_failure": True, "repairable": changed}
-            return state(State.FAILED, last.reason, **more)
+            return state(State.FAILED, last.reason + also, **more)
         if standing is None and found_files == NO_FILES:
             return state(
                 State.MISSING, "never published", left_out=out, runnable=True, repairable=began < day
             )
-        reason = self._foreign(contract, day, standing, found_files)
-        if reason or standing is None:
-            return state(State.FOREIGN, reason, left_out=out, runnable=True, repairable=True)
+        if foreign or standing is None:
+            return state(State.FOREIGN, foreign, left_out=out, runnable=True, repairable=True)
         reason = self._changed(contract, standing, folders, tracks)
         if reason:
             return state(State.STALE, reason, left_out=out, runnable=True, repairable=True)
@@ -266,15 +270,18 @@ class Judge:
             return state(State.STALE, reason, left_out=out, behind=True)
         return state(State.FRESH, left_out=out, audit=self._judged_anew(contract, standing))
 
-    def _foreign(self, contract: Contract, day: date, standing: BatchRecord | None, found_files: str) -> str:
+    def _foreign(
+        self, contract: Contract, day: date, standing: BatchRecord | None, live: LiveTable | None
+    ) -> str:
         """Why a batch's rows, or those in quarantine, are somebody else's; empty when they are not."""
-        reason = _not_ours("its live files", standing, found_files)
+        reason = _not_ours("its live files", standing, _files(live, day))
         if reason or not contract.suite.row_rules:
             return reason
         quarantine = contract.quarantine_table
-        found_files = _files(self._live(quarantine), day)
         return _not_ours(
-            f"the live files of {quarantine}", self._histories(quarantine).standing(day), found_files
+            f"the live files of {quarantine}",
+            self._histories(quarantine).standing(day),
+            _files(self._live(quarantine), day),
         )
 
     def _changed(
@@ -324,8 +331,7 @@ class Judge:
             days = tracks[entry.target].stale(window) if window is not None else []
             if days:
                 foreign = all(
-                    (found := tracks[entry.target].state(d)) is not None and found.state is State.FOREIGN
-                    for d in days
+                    (found := tracks[entry.target].state(d)) is not None and bool(found.foreign) for d in days
                 )
                 word = State.FOREIGN if foreign else State.STALE
                 return f"{entry.target} {_listed([str(d) for d in days])} is itself {word}"
@@ -372,10 +378,12 @@ def _held(state: BatchState, standing: BatchRecord | None) -> BatchState:
     said = standing.restored
     words = f"restored from version {said.version} by {said.who} at {standing.recorded_at:%Y-%m-%d %H:%M} UTC"
     words += f" ({said.why})" if said.why else ""
-    if state.state is State.FOREIGN:
+    if state.foreign:
         # What was restored is not there any more: a run must not decide what is to stand there instead.
-        reason = f"{state.reason}; it was {words}: restore it again, or release it"
-        return replace(state, reason=reason, runnable=False, repairable=False)
+        reason = f"{state.foreign}; it was {words}: restore it again, or release it"
+        return replace(
+            state, state=State.FOREIGN, reason=reason, blockers=(), runnable=False, repairable=False
+        )
     reason = f"{words} and held; since then: {state.reason}"
     return replace(
         state,
@@ -451,8 +459,9 @@ class _Track:
         self.digests.append(state.batch_date, digest if there else None)
         self._absent.append(self._absent[-1] + (not there and not state.for_failure))
         self._failed.append(self._failed[-1] + (not there and state.for_failure))
-        # A batch that is held is not about to change, so what has read it is not about to, either.
-        unsure = state.state in (State.STALE, State.FOREIGN) and not state.held
+        # A batch that is held is not about to change, so what has read it is not about to, either. Rows that somebody else wrote
+        # are not those that were read, also where the batch itself failed or is blocked.
+        unsure = (state.state is State.STALE or bool(state.foreign)) and not state.held
         self._stale.append(self._stale[-1] + unsure)
 
     def state(self, day: date) -> BatchState | None:
