@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -36,7 +37,7 @@ class LiveBatch:
     rows: int | None
     size: int
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Changes whenever anybody adds, removes or rewrites a file of the batch."""
         return files_digest(self.paths)
