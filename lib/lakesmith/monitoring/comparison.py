@@ -26,7 +26,7 @@ from lakesmith.monitoring.profile import ColumnProfile
 
 __all__ = ["Comparison", "Evidence", "compare", "usual_effect"]
 
-_USUAL_LEVEL = 0.9
+_USUAL_LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def compare(baseline: ColumnProfile, current: ColumnProfile, *, repeated: bool =
 def usual_effect(
     baseline: ColumnProfile, windows: Sequence[ColumnProfile], *, repeated: bool = False
 ) -> float:
-    """How far a quiet window is off the baseline: the 0.9 quantile of the effects of the baseline's own windows.
+    """How far a quiet window is off the baseline: the 0.95 quantile of the effects of the baseline's own windows.
 
     Weekdays, months and chance make batches differ from their sum. What the baseline's own batches do is no drift.
 

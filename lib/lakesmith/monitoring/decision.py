@@ -18,12 +18,21 @@ from lakesmith.errors import UsageError
 from lakesmith.extras import needs_extra
 from lakesmith.monitoring.comparison import Comparison, Evidence
 from lakesmith.monitoring.profile import ColumnProfile, merge_profiles
-from lakesmith.monitoring.trend import Trend
+from lakesmith.monitoring.trend import LEAST_DAYS, Trend
 
 with needs_extra("monitoring"):
     from scipy import stats
 
-__all__ = ["DriftSettings", "Reason", "Subject", "Verdict", "VerdictKind", "judge_night", "window_of"]
+__all__ = [
+    "DriftSettings",
+    "Reason",
+    "Subject",
+    "Verdict",
+    "VerdictKind",
+    "judge_night",
+    "trend_before",
+    "window_of",
+]
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class DriftSettings:
         windows: lengths in batches, ascending; the first one with enough rows is judged.
         usual_factor: how many times the usual effect of the baseline's own windows the effect must reach besides.
         trend_effect: how far the mean of a trending column must be off its trend, in standard deviations of the values.
+        trend_days: of so many days before the night the trend is taken.
 
     Raises:
         UsageError: a threshold that makes no sense.
@@ -47,8 +57,9 @@ class DriftSettings:
     false_discovery: float = 0.01
     least_rows: int = 500
     windows: tuple[int, ...] = (1, 7, 28)
-    usual_factor: float = 1.5
+    usual_factor: float = 2.0
     trend_effect: float = 0.1
+    trend_days: int = 28
 
     def __post_init__(self) -> None:
         rules = {
@@ -60,6 +71,7 @@ class DriftSettings:
             and list(self.windows) == sorted(set(self.windows)),
             "usual_factor must be at least 1": self.usual_factor >= 1,
             "trend_effect must be above 0": self.trend_effect > 0,
+            f"trend_days must be at least {LEAST_DAYS}": self.trend_days >= LEAST_DAYS,
         }
         if broken := [rule for rule, kept in rules.items() if not kept]:
             raise UsageError(f"drift can't be judged so: {'; '.join(broken)}. Change the settings of drift.")
@@ -188,6 +200,23 @@ def window_of(
             if window.count >= settings.least_rows or repeated:
                 return window
     return window
+
+
+def trend_before(profiles: Mapping[date, ColumnProfile], day: date, settings: DriftSettings) -> Trend | None:
+    """The trend of a column's mean over the days before a day.
+
+    Args:
+        profiles: one a batch; those of the day and after it are left alone.
+        day: the day that will be judged.
+        settings: how many days are taken.
+
+    Returns:
+        None where fewer than `LEAST_DAYS` of them have a mean.
+    """
+    days = [day - timedelta(back) for back in range(1, settings.trend_days + 1)]
+    known = {each: profiles[each].moments for each in days if each in profiles}
+    means = {each: moments.mean for each, moments in known.items() if moments is not None and moments.count}
+    return Trend.fit(means)
 
 
 def _hypotheses(subject: Subject, settings: DriftSettings) -> list[_Hypothesis]:

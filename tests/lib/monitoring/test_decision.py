@@ -20,6 +20,7 @@ from lakesmith.monitoring.decision import (
     Verdict,
     VerdictKind,
     judge_night,
+    trend_before,
     window_of,
 )
 from lakesmith.monitoring.profile import ColumnLayout, ColumnProfile, Measure, merge_profiles
@@ -305,10 +306,9 @@ def judged_by_trend(
     profiles: dict[date, ColumnProfile], baseline: ColumnProfile, night: int, *, trends: bool = True
 ) -> Verdict:
     day = FIRST + timedelta(night)
-    means = {d: p.moments.mean for d, p in profiles.items() if d < day and p.moments is not None}
-    recent = {d: mean for d, mean in means.items() if d >= day - timedelta(56)}
+    trend = trend_before(profiles, day, DriftSettings())
     comparison = compare(baseline, profiles[day], repeated=True)
-    [verdict] = judge_night([Subject("tenure", comparison, trends=trends, trend=Trend.fit(recent), day=day)])
+    [verdict] = judge_night([Subject("tenure", comparison, trends=trends, trend=trend, day=day)])
     return verdict
 
 
