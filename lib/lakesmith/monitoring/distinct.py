@@ -1,9 +1,9 @@
 """Estimates of how many distinct values there are: HyperLogLog registers, which add up by their greater ones.
 
-Owns the registers, the estimate (Ertl 2017, "New cardinality estimation algorithms for HyperLogLog sketches",
-arXiv:1702.01284, the improved raw estimator: no tables of constants, no bias at few values) and the reading of what
-Spark's `hll_sketch_agg` gives: a sketch of Apache DataSketches in its HLL_8 form (the layout is documented at the head of
-its `PreambleUtil`). Spark's own union of sketches needs a JVM; this one does not. No Spark.
+Owns what a register is and the estimate. A value's hash is Spark's `xxhash64` (seed 42); its lowest 11 bits are the register, and
+the place of the lowest bit set among the other 53 is the rank, 54 where none is. A register keeps the greatest rank (Flajolet,
+Fusy, Gandouet and Meunier 2007). The estimate is Ertl's improved raw estimator (2017, "New cardinality estimation algorithms
+for HyperLogLog sketches", arXiv:1702.01284): no tables of constants, no bias at few values. No Spark.
 """
 
 from __future__ import annotations
@@ -11,24 +11,20 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from lakesmith.errors import LakesmithError
 
-__all__ = ["LG_REGISTERS", "DistinctSketch", "SketchUnreadable"]
+__all__ = ["GREATEST_RANK", "LG_REGISTERS", "DistinctSketch", "SketchUnreadable"]
 
 LG_REGISTERS = 11
 """2,048 registers: a standard error of 1.04 / sqrt(2048) = 2.3 %."""
 
-_FAMILY, _VERSION, _HLL_8 = 7, 1, 2
-_LIST, _SET, _HLL = 0, 1, 2
-_EMPTY = 4
-_FIRST_COUPON = {_LIST: 8, _SET: 12}
-_FIRST_REGISTER = 40
-_SLOT_BITS = 26
-_GREATEST_RANK = 63
+GREATEST_RANK = 64 - LG_REGISTERS + 1
+"""The rank of a hash whose other bits are all 0."""
 
 
 class SketchUnreadable(LakesmithError):
@@ -52,33 +48,16 @@ class DistinctSketch:
     registers: bytes = bytes(1 << LG_REGISTERS)
 
     @staticmethod
-    def from_spark(sketch: bytes) -> DistinctSketch:
-        """The registers in what `hll_sketch_agg` gave.
+    def of(ranks: Iterable[tuple[int, int]]) -> DistinctSketch:
+        """The sketch with these registers.
 
         Args:
-            sketch: of any number of registers; in list, set or register mode.
-
-        Raises:
-            SketchUnreadable: the bytes are in another form.
+            ranks: a register's place and its rank; places that are not named are empty.
         """
-        if len(sketch) < 8 or sketch[1] != _VERSION or sketch[2] != _FAMILY:
-            raise SketchUnreadable("it is no HLL sketch of Apache DataSketches, version 1")
-        size, flags, mode, kind = 1 << sketch[3], sketch[5], sketch[7] & 3, sketch[7] >> 2 & 3
-        if kind != _HLL_8:
-            raise SketchUnreadable(f"it is of the kind {kind}, not {_HLL_8} (HLL_8)")
-        if flags & _EMPTY:
-            return DistinctSketch(bytes(size))
-        if mode == _HLL:
-            registers = sketch[_FIRST_REGISTER : _FIRST_REGISTER + size]
-            if len(registers) != size:
-                raise SketchUnreadable("it is cut off")
-            return DistinctSketch(bytes(registers))
-        if mode not in _FIRST_COUPON:
-            raise SketchUnreadable(f"its mode is {mode}")
-        start = _FIRST_COUPON[mode]
-        whole = (len(sketch) - start) // 4
-        coupons = np.frombuffer(sketch, "<u4", count=whole, offset=start)
-        return DistinctSketch(_from_coupons(coupons[coupons != 0], size))
+        registers = bytearray(1 << LG_REGISTERS)
+        for place, rank in ranks:
+            registers[place] = rank
+        return DistinctSketch(bytes(registers))
 
     @staticmethod
     def from_json(text: str) -> DistinctSketch:
@@ -112,22 +91,14 @@ class DistinctSketch:
     def estimate(self) -> int:
         """How many distinct values were seen, about: one standard error is 1.04 over the root of the registers."""
         m = len(self.registers)
-        counts = np.bincount(np.frombuffer(self.registers, np.uint8), minlength=_GREATEST_RANK + 1)
+        counts = np.bincount(np.frombuffer(self.registers, np.uint8), minlength=GREATEST_RANK + 1)
         if counts[0] == m:
             return 0
-        z = m * _tau(1 - counts[_GREATEST_RANK] / m)
-        for rank in range(_GREATEST_RANK - 1, 0, -1):
+        z = m * _tau(1 - counts[GREATEST_RANK] / m)
+        for rank in range(GREATEST_RANK - 1, 0, -1):
             z = 0.5 * (z + counts[rank])
         z += m * _sigma(counts[0] / m)
         return round(m * m / (2 * math.log(2) * z))
-
-
-def _from_coupons(coupons: np.ndarray[tuple[int], np.dtype[np.uint32]], size: int) -> bytes:
-    """A coupon is a value's slot in its lower 26 bits and its rank above; the register is the slot's last bits."""
-    registers = np.zeros(size, np.uint8)
-    slots = (coupons & np.uint32((1 << _SLOT_BITS) - 1)) & np.uint32(size - 1)
-    np.maximum.at(registers, slots, (coupons >> np.uint32(_SLOT_BITS)).astype(np.uint8))
-    return registers.tobytes()
 
 
 def _sigma(x: float) -> float:

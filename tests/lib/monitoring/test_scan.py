@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import date
@@ -17,11 +18,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakesmith.errors import UsageError
-from lakesmith.monitoring.distinct import DistinctSketch
 from lakesmith.monitoring.moments import Moments
 from lakesmith.monitoring.profile import ColumnLayout, ColumnProfile, Lengths, Measure, merge_profiles
 from lakesmith.monitoring.sample import profile_of_categories, profile_of_numbers
-from lakesmith.monitoring.scan import SliceProfile, find_layouts, measure_of, profile_batches
+from lakesmith.monitoring.scan import SliceProfile, find_layouts, measure_of, profile_batches, profile_rows
 
 SCHEMA = (
     "batch_date date, amount double, price decimal(12,3), orders int, always int, never double, country string, "
@@ -186,16 +186,29 @@ def test_distinct_values_are_estimated_and_add_up_over_batches(
     assert whole[0].columns[COLUMNS.index("customer")].distinct is None
 
 
-@pytest.mark.parametrize("values", [0, 3, 7, 100, 250, 5000])
-def test_sketches_are_read_in_each_of_their_forms(spark_session: SparkSession, values: int) -> None:
-    """A list of a few values, a set of some more, registers; beside Spark's own estimate of the same sketch."""
-    sketch = spark_session.range(0, values, 1, 2).agg(F.hll_sketch_agg("id", 11).alias("s"))
-    found = sketch.select("s", F.hll_sketch_estimate("s")).collect()[0]
+def test_registers_are_what_their_definition_says(spark_session: SparkSession) -> None:
+    """Sketches of years are in tables: another hash or another bit would count every value twice."""
+    frame = spark_session.range(0, 500, 1, 3).selectExpr(
+        "DATE'2024-03-01' AS batch_date", "id", "string(id) AS text"
+    )
+    hashes = frame.selectExpr("xxhash64(id * 1D)", "xxhash64(text)").collect()
+    layouts = [
+        ColumnLayout("text", "string", Measure.TEXT),
+        ColumnLayout("batch_date", "date", Measure.COUNTS),
+        ColumnLayout("id", "bigint", Measure.NUMBER, edges=(0.0, 499.0)),
+    ]
 
-    estimate = DistinctSketch.from_spark(bytes(found[0])).estimate()
+    [profile] = profile_batches(frame, layouts)
 
-    assert estimate == pytest.approx(found[1], rel=0.05, abs=1)
-    assert estimate == pytest.approx(values, rel=0.08)
+    for found, column in ((profile.columns[0], 1), (profile.columns[2], 0)):
+        registers = [0] * 2048
+        for row in hashes:
+            bits = f"{row[column] & (1 << 64) - 1:064b}"
+            place, rest = int(bits[-11:], 2), bits[:-11]
+            registers[place] = max(registers[place], len(rest) - len(rest.rstrip("0")) + 1)
+        assert found.distinct is not None
+        assert list(found.distinct.registers) == registers
+        assert found.distinct_count == pytest.approx(500, rel=0.05)
 
 
 def test_a_column_gone_wild_is_bounded(spark_session: SparkSession) -> None:
@@ -214,21 +227,30 @@ def test_a_column_gone_wild_is_bounded(spark_session: SparkSession) -> None:
     assert (categories.unknown, categories.unnamed) == (901, 901 - 4 - 19 * 3)
 
 
-def test_one_action_reads_each_file_twice(
+def test_all_columns_slices_and_batches_are_one_action_of_two_scans(
     spark_session: SparkSession, table: DataFrame, layouts: list[ColumnLayout]
 ) -> None:
-    context, group = spark_session.sparkContext, "profile of three batches"
-    context.setJobGroup(group, group)
-    try:
-        profile_batches(table, layouts, ["country"])
-    finally:
-        context.setJobGroup("", "")
+    """The second reads what has a sketch and nothing else; as many columns or slices more change neither number."""
+    for columns, slices in ((layouts, []), (layouts[:3], ["country"]), (layouts, ["country", "orders > 0"])):
+        before = newest_execution(spark_session)
 
-    tracker = context.statusTracker()
-    jobs = [tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup(group)]
-    stages = {stage for job in jobs if job is not None for stage in job.stageIds}
-    assert len(jobs) <= 6  # the stages of one query; Spark's adaptive execution starts each shuffle as a job
-    assert len(stages) <= 12
+        profile_batches(table, columns, slices)
+
+        after = newest_execution(spark_session)
+        assert after["id"] - before["id"] == 1
+        read = re.findall(r"ReadSchema: struct<(.*?)>(?=\n|$)", after["plan"])
+        assert len(read) == 2
+    everything, sketched = sorted(read, key=len, reverse=True)
+    assert all(f"{name}:" in everything for name in COLUMNS)
+    assert not any(f"{name}:" in sketched for name in ("member", "customer", "tags"))
+
+
+def newest_execution(spark: SparkSession) -> dict[str, Any]:
+    """The newest action as SQL's status store knows it."""
+    spark._jsc.sc().listenerBus().waitUntilEmpty()  # type: ignore[attr-defined]
+    store = spark._jsparkSession.sharedState().statusStore()  # type: ignore[attr-defined]
+    execution = store.executionsList(store.executionsCount() - 1, 1).apply(0)
+    return {"id": int(execution.executionId()), "plan": str(execution.physicalPlanDescription())}
 
 
 def test_the_same_rows_give_the_same_profile(table: DataFrame, layouts: list[ColumnLayout]) -> None:
@@ -240,8 +262,24 @@ def test_the_same_rows_give_the_same_profile(table: DataFrame, layouts: list[Col
     ]
 
 
+def test_rows_of_no_batch_are_the_sum_of_their_batches(
+    table: DataFrame, layouts: list[ColumnLayout], profiles: list[SliceProfile]
+) -> None:
+    whole = zip(*(profile.columns for profile in profiles if profile.slice_key is None), strict=True)
+
+    for found, batches in zip(profile_rows(table.drop("batch_date"), layouts), whole, strict=True):
+        merged = replace(merge_profiles(batches), batches=1)
+        assert replace(found, moments=None) == replace(merged, moments=None)
+        if found.moments is not None and merged.moments is not None:
+            assert_near(found.moments, merged.moments)
+
+
 def test_without_rows_there_is_no_profile(table: DataFrame, layouts: list[ColumnLayout]) -> None:
     assert profile_batches(table.where("false"), layouts, ["country"]) == []
+    empty = profile_rows(table.where("false"), layouts)
+    assert [(profile.column, profile.count, profile.distinct_count) for profile in empty] == [
+        (layout.column, 0, None if layout.measure is Measure.COUNTS else 0) for layout in layouts
+    ]
 
 
 def test_nothing_to_profile_and_too_many_bins_are_refused(table: DataFrame, tmp_path: Path) -> None:
