@@ -138,7 +138,7 @@ def _groups(counts: FloatArray, has_edges: bool) -> list[slice]:
             bounds.append(at)
             held = 0.0
         held += counts[at]
-        if alone or (held >= part > 0):
+        if held >= part > 0:
             bounds.append(at + 1)
             held = 0.0
     if bounds[-1] != last:

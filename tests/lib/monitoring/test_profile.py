@@ -222,6 +222,8 @@ def test_only_the_most_frequent_new_values_are_named() -> None:
     assert (counts.unnamed, counts.unknown, counts.total) == (55, 465, 472)
     assert counts.frequent(2) == [("v29", 30), ("v28", 29)]
     assert counts.distinct == 22
+    twice = counts.merged(counts)
+    assert (twice.unnamed, twice.unknown, twice.total, len(twice.new)) == (110, 930, 944, 20)
 
 
 def test_profiles_that_were_measured_otherwise_do_not_add_up() -> None:
