@@ -282,7 +282,7 @@ def _bounded(counted: DataFrame, layouts: Sequence[ColumnLayout]) -> DataFrame:
 def _sketched(rows: DataFrame, layouts: Sequence[ColumnLayout]) -> DataFrame:
     """One row a batch, slice and column with the registers of its distinct values, each as 64 times its place plus its rank.
 
-    By plain aggregates: `hll_sketch_agg` gives the same figures in five times the time, since Spark compiles nothing around it.
+    By plain aggregates, not by `hll_sketch_agg`: Spark compiles nothing around that, and its sketches need a JVM to be read.
     """
     places = [at for at, layout in enumerate(layouts) if layout.measure in (Measure.NUMBER, Measure.TEXT)]
     hashes = []
