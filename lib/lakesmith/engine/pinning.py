@@ -54,6 +54,12 @@ class PinnedTable:
         batch = self.live.batches.get(day) if self.live is not None else None
         return batch.rows or 0 if batch is not None else 0
 
+    def holds_nothing(self, day: date) -> bool:
+        """True when all that a batch of the run may read of the input is empty."""
+        if self.live is not None and self.live.buckets:
+            return False
+        return not any(self.rows(read) for read in self.windows[day] or ())
+
 
 @dataclass(frozen=True)
 class PinnedSource:
@@ -117,12 +123,13 @@ class PinnedInputs:
         """True when all that the batch may read is empty, as on a day on which everything is closed."""
         if any(s.manifests[day].files for s in self.sources):
             return False
-        return not any(t.rows(d) for t in self.tables for d in t.windows[day] or ())
+        return all(t.holds_nothing(day) for t in self.tables)
 
     @property
     def file_names(self) -> frozenset[str]:
         """The names, without folders, of all files that hold what may be read."""
         batches = [t.live.batches.get(d) for t in self.tables if t.live for d in t.days or ()]
+        batches += [batch for t in self.tables if t.live for batch in t.live.buckets.values()]
         paths = [path for batch in batches if batch is not None for path in batch.paths]
         paths += [f.path for s in self.sources for m in s.manifests.values() for f in m.files]
         return frozenset(path.rpartition("/")[2] for path in paths)
@@ -140,6 +147,15 @@ class PinnedInputs:
             if opened is None or opened.version() == pinned.version:
                 continue
             present = LiveTable.of(opened)
+            if (
+                pinned.contract.keyed is not None
+                and pinned.live is not None
+                and pinned.live.files != present.files
+            ):
+                raise InputChanged(
+                    f"{pinned.contract.table} was republished while this run worked on what it held before; "
+                    f"nothing was published. Run again."
+                )
             for day in pinned.days:
                 was = pinned.live.files_of(day) if pinned.live is not None else NO_FILES
                 if present.files_of(day) != was:
@@ -168,13 +184,13 @@ def pin_inputs(context: Context, contract: Contract, states: Sequence[BatchState
 def _pin_table(context: Context, entry: Input, states: Sequence[BatchState]) -> PinnedTable:
     graph = context.project.graph
     history, live = context.ledger.history(entry.target), context.ledger.live(entry.target)
-    start = graph.starts[entry.target]
+    start, keyed = graph.starts[entry.target], graph.contracts[entry.target].keyed is not None
     windows = {state.batch_date: entry.window.reads(state.batch_date, start) for state in states}
     days = _hull(windows.values())
     digests: dict[date, str] = {}
     for day in days or ():
         standing = history.standing(day)
-        found = live.files_of(day) if live is not None else NO_FILES
+        found = history.files_found(live, day, keyed=keyed)
         if found != (standing.files if standing is not None else NO_FILES):
             raise InputMissing(
                 f"{entry.target} {day} holds files that no record of Lakesmith names: somebody else wrote them. "

@@ -108,6 +108,8 @@ def _run_group(
 def _judged(context: Context, contract: Contract, wanted: Sequence[date]) -> list[BatchState]:
     """The batches as they stand now that the lease is held."""
     related = [contract.table, contract.quarantine_table, *context.project.graph.parents(contract.table)]
+    if contract.keyed is not None:
+        related.append(contract.changes_table)
     context.ledger.refresh(related)
     nights = BatchRange(min(wanted), max(wanted)).shifted(contract.lag_days)
     states = context.judge.judge(nights, [contract.table]).get(contract.table, {})

@@ -1,6 +1,7 @@
 """Making tables and adding columns to them, by deltalake, as their contracts say.
 
-Owns the Delta schema and the properties of a contracted table and of its quarantine table. Everything destructive is refused.
+Owns the Delta schema and the properties of a contracted table, of its quarantine table and of the changes of a keyed one.
+Everything destructive is refused.
 """
 
 from __future__ import annotations
@@ -11,17 +12,43 @@ from dataclasses import replace
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError
 
-from lakesmith.contracts.model import BATCH_DATE, Column, Contract, Rows, Suite
+from lakesmith.contracts.model import (
+    BATCH_DATE,
+    DELETED,
+    KEY_BUCKET,
+    Column,
+    Contract,
+    Expectation,
+    Rows,
+    Suite,
+)
+from lakesmith.contracts.suites import IMPLIED_RULE_PREFIX
 from lakesmith.contracts.types import ArrayType, PrimitiveType
 from lakesmith.errors import CommitConflict, DestructiveChange
 from lakesmith.ledger.location import LakeLocation
 
-__all__ = ["BROKEN_RULES", "delta_schema", "describe_table", "ensure_table", "quarantine_contract"]
+__all__ = [
+    "BROKEN_RULES",
+    "changes_contract",
+    "delta_schema",
+    "describe_table",
+    "ensure_table",
+    "quarantine_contract",
+]
 
 BROKEN_RULES = "broken_rules"
 """The column of a quarantine table that names the rules which a row broke."""
 
-_BATCH_DATE_COLUMN = Column(BATCH_DATE, PrimitiveType("date"), "The batch that the row belongs to.")
+_PARTITIONS = {
+    BATCH_DATE: Column(BATCH_DATE, PrimitiveType("date"), "The batch that the row belongs to."),
+    KEY_BUCKET: Column(
+        KEY_BUCKET, PrimitiveType("int"), "The part of the table that the key belongs to, by its hash."
+    ),
+}
+_DELETED_COLUMN = Column(
+    DELETED, PrimitiveType("boolean"), "True where the change deletes the key.", nullable=False
+)
+_KEYED_PROPERTY = "lakesmith.keyed."
 
 
 def quarantine_contract(contract: Contract) -> Contract:
@@ -45,11 +72,46 @@ def quarantine_contract(contract: Contract) -> Contract:
     )
 
 
+def changes_contract(contract: Contract) -> Contract:
+    """The contract of the changes that a keyed table has taken in: a batch table with one row for each key and day.
+
+    The suite judges these rows. A change that deletes a key has no other values, whatever the columns demand.
+    """
+    keyed = contract.keyed
+    demanded = [c for c in contract.change_columns if not c.nullable and c.name not in contract.key]
+    relaxed = demanded if keyed is not None and keyed.delete_column is not None else []
+    return replace(
+        contract,
+        table=contract.changes_table,
+        description=f"The changes that {contract.table} has taken in, the last of each key and day.",
+        columns=(
+            *(replace(c, nullable=True) if c in relaxed else c for c in contract.change_columns),
+            _DELETED_COLUMN,
+        ),
+        suite=replace(
+            contract.suite,
+            expectations=(*map(_not_null_unless_deleted, relaxed), *contract.suite.expectations),
+        ),
+        keyed=None,
+        change_data_feed=False,
+    )
+
+
+def _not_null_unless_deleted(column: Column) -> Expectation:
+    remaining = {"type": "comparison", "column": {"name": DELETED}, "operator": "==", "parameter": False}
+    return Expectation(
+        "expect_column_values_to_not_be_null",
+        {"column": column.name, "row_condition": remaining},
+        f"{IMPLIED_RULE_PREFIX}not_null_{column.name}",
+        meta={"why": "the contract says nullable: false"},
+    )
+
+
 def delta_schema(contract: Contract) -> Schema:
-    """The table's schema: the contract's columns, then the batch; all nullable, since the audit checks nulls."""
+    """The table's schema: the contract's columns, then the partition; all nullable, since the audit checks nulls."""
     fields = [
         {"name": c.name, "type": c.type.delta(), "nullable": True, "metadata": {"comment": c.description}}
-        for c in (*contract.columns, _BATCH_DATE_COLUMN)
+        for c in (*contract.columns, _PARTITIONS[contract.partitioned_by])
     ]
     return Schema.from_json(json.dumps({"type": "struct", "fields": fields}))
 
@@ -68,11 +130,13 @@ def ensure_table(lake: LakeLocation, contract: Contract) -> DeltaTable:
             delta_schema(contract),
             # Another first run may have made it meanwhile.
             mode="ignore",
-            partition_by=[BATCH_DATE],
+            partition_by=[contract.partitioned_by],
             name=contract.table,
             description=contract.description,
             configuration=_properties(contract),
             storage_options=dict(lake.storage_options),
+            # Lakesmith's own properties are none that Delta knows.
+            raise_if_key_not_exists=False,
         )
         opened = lake.open(contract.table) or opened
     return _evolve(lake, contract, opened)
@@ -115,7 +179,20 @@ def _properties(contract: Contract) -> dict[str, str | None]:
     }
     if contract.change_data_feed:
         properties["delta.enableChangeDataFeed"] = "true"
-    return properties
+    return {**properties, **_keyed_properties(contract)}
+
+
+def _keyed_properties(contract: Contract) -> dict[str, str]:
+    """What the rows of a keyed table rest on, whichever batch they came from."""
+    keyed = contract.keyed
+    if keyed is None:
+        return {}
+    return {
+        f"{_KEYED_PROPERTY}scd": str(keyed.scd),
+        f"{_KEYED_PROPERTY}key": ", ".join(contract.key),
+        f"{_KEYED_PROPERTY}buckets": str(keyed.buckets),
+        f"{_KEYED_PROPERTY}full_dump": str(keyed.full_dump is not None).lower(),
+    }
 
 
 def _evolve(lake: LakeLocation, contract: Contract, opened: DeltaTable) -> DeltaTable:
@@ -127,11 +204,19 @@ def _evolve(lake: LakeLocation, contract: Contract, opened: DeltaTable) -> Delta
         for name in wanted
         if name in present and _type(present[name]) != _type(wanted[name])
     ]
+    configured = opened.metadata().configuration
+    changes += [
+        f"{key.removeprefix(_KEYED_PROPERTY)} was {configured[key]}, is {value}"
+        for key, value in _keyed_properties(contract).items()
+        if configured.get(key, value) != value
+    ]
+    if opened.metadata().partition_columns != [contract.partitioned_by]:
+        changes.append(f"it was partitioned by {', '.join(opened.metadata().partition_columns)}")
     added = [name for name in wanted if name not in present]
     changes += [
         f"{name} is new and not nullable"
         for name in added
-        if name != BATCH_DATE and not contract.column(name).nullable
+        if name != contract.partitioned_by and not contract.column(name).nullable
     ]
     if changes:
         raise DestructiveChange(contract.table, changes)

@@ -6,7 +6,7 @@ again when its turn comes, since a run may turn out to change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -103,7 +103,7 @@ def make_plan(
     waiting: list[BatchState] = []
     untouched = dict.fromkeys(tables, 0)
     for table in tables:
-        cascade = _cascade(graph, table, will_run)
+        cascade = _cascade(graph, table, will_run, states[table])
         reasons: dict[date, str] = {}
         for day, state in sorted(states[table].items()):
             because = cascade.get(day) or _own_cascade(graph, table, day, reasons)
@@ -119,12 +119,18 @@ def make_plan(
     return Plan(nights, tables, tuple(steps), tuple(waiting), untouched, force)
 
 
-def _cascade(graph: TableGraph, table: str, will_run: Mapping[str, Mapping[date, str]]) -> dict[date, str]:
-    """The batches of a table that read something which will be run, each with the first such table."""
+def _cascade(
+    graph: TableGraph, table: str, will_run: Mapping[str, Mapping[date, str]], batches: Collection[date]
+) -> dict[date, str]:
+    """Those of a table's batches that read something which will be run, each with the first such table."""
     reached: dict[date, str] = {}
+    if not batches:
+        return reached
+    asked = BatchRange(min(batches), max(batches))
     for entry in graph.contracts[table].inputs:
         for day in will_run.get(entry.target, ()):
-            for batch in entry.window.read_by(day):
+            # As far as anybody asked: what reads a keyed table reads all days before its own.
+            for batch in entry.window.read_by(day).intersection(asked) or ():
                 reached.setdefault(batch, f"{entry.target} {day} will be run")
     return reached
 

@@ -209,7 +209,7 @@ class Judge:
                 if reads is not None:
                     blockers += [(entry.target, d, track.state(d)) for d in track.blocking(reads, day)]
                     left_out += [(entry.target, d) for d in track.left_out(reads, day)]
-        found_files = _files(live, day)
+        found_files = history.files_found(live, day, keyed=contract.keyed is not None)
         if closed and (standing is None or standing.rows == 0) and found_files == NO_FILES:
             return state(State.CLOSED)
         if blockers:
@@ -237,15 +237,16 @@ class Judge:
         return state(State.FRESH, left_out=out)
 
     def _foreign(self, contract: Contract, day: date, standing: BatchRecord | None, found_files: str) -> str:
-        """Why a batch's rows, or those in quarantine, are somebody else's; empty when they are not."""
+        """Why a batch's rows, its changes or those in quarantine are somebody else's; empty when they are not."""
         reason = _not_ours("its live files", standing, found_files)
-        if reason or not contract.suite.row_rules:
-            return reason
-        quarantine = contract.quarantine_table
-        found_files = _files(self._live(quarantine), day)
-        return _not_ours(
-            f"the live files of {quarantine}", self._histories(quarantine).standing(day), found_files
-        )
+        beside = [contract.changes_table] if contract.keyed is not None else []
+        beside += [contract.quarantine_table] if contract.suite.row_rules else []
+        for table in beside:
+            found = _files(self._live(table), day)
+            reason = reason or _not_ours(
+                f"the live files of {table}", self._histories(table).standing(day), found
+            )
+        return reason
 
     def _stale(
         self,
