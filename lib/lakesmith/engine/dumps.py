@@ -27,14 +27,15 @@ def with_small_dumps_refused(
         history: of the table's changes, before this run.
         idle: batches without a dump, as on a day on which the source is closed.
     """
-    sizes = {day: found.rows for day in history.records if (found := history.standing(day)) is not None}
+    standing = {day: history.standing(day) for day in history.records}
+    sizes = {day: record.rows for day, record in standing.items() if record is not None}
     judged: dict[date, BatchAudit] = {}
-    for day, found in sorted(audits.items()):
+    for day, audit in sorted(audits.items()):
         before = max((other for other, rows in sizes.items() if rows and other < day), default=None)
-        reason = "" if day in idle else _too_small(limit, found.rows, before, sizes)
-        judged[day] = replace(found, refusals=(*found.refusals, reason)) if reason else found
+        reason = "" if day in idle else _too_small(limit, audit.rows, before, sizes)
+        judged[day] = replace(audit, refusals=(*audit.refusals, reason)) if reason else audit
         if judged[day].passed:
-            sizes[day] = found.rows
+            sizes[day] = audit.rows
     return judged
 
 
