@@ -55,7 +55,9 @@ def refused(
 def test_a_dump_much_smaller_than_the_one_before_is_refused() -> None:
     assert refused({D[0]: 1000}, [audit(D[2], 500)]) == {}
     assert refused({D[0]: 1000}, [audit(D[2], 499)]) == {
-        D[2]: "the dump has 499 rows, fewer than 50% of the 1,000 of 2024-01-01: it would delete every key that it does "
+        D[
+            2
+        ]: "the dump has 499 rows, fewer than 50% of the 1,000 of 2024-01-01: it would delete every key that it does "
         "not list"
     }
     assert refused({D[0]: 1000}, [audit(D[2], 1)], share=0) == {}
