@@ -45,9 +45,7 @@ _PARTITIONS = {
         KEY_BUCKET, PrimitiveType("int"), "The part of the table that the key belongs to, by its hash."
     ),
 }
-_DELETED_COLUMN = Column(
-    DELETED, PrimitiveType("boolean"), "True where the change deletes the key.", nullable=False
-)
+_DELETED_COLUMN = Column(DELETED, PrimitiveType("boolean"), "True where the change deletes the key.")
 _KEYED_PROPERTY = "lakesmith.keyed."
 
 

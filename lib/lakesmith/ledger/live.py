@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -71,7 +72,7 @@ class LiveTable:
         found = {part: LiveBatch(tuple(sorted(of)), rows[part], sizes[part]) for part, of in paths.items()}
         return cls(table.version(), {}, found) if by_bucket else cls(table.version(), found)
 
-    @property
+    @cached_property
     def files(self) -> str:
         """The digest of all live files; `NO_FILES` when there are none."""
         parts = (*self.batches.values(), *self.buckets.values())

@@ -96,7 +96,7 @@ def test_a_second_run_does_nothing_and_a_forced_one_makes_no_version(built: Stoc
 
 def test_a_correction_takes_back_what_it_said_before(built: Stock) -> None:
     """Other keys than before, so that the buckets of both are made anew."""
-    days = {**DAYS, 2: [Edit("e", 1, "eggs", "1")]}
+    days = {**DAYS, 2: [Edit("e", 1, "eggs", "1"), Edit("h", 1, "ham", "1")]}
     built.land_edits(2, days[2])
     assert built.states(1, 4)[LIST] == "fresh stale stale stale"
     result = built.run(1, 4)
@@ -202,6 +202,32 @@ def live_files(stock: Stock) -> set[tuple[str, int]]:
     live = stock.context().ledger.live(ITEMS)
     assert live is not None
     return {(path, bucket) for bucket, of in live.buckets.items() for path in of.paths}
+
+
+def test_a_full_dump_deletes_what_it_does_not_list_unless_it_is_too_small(stock: Stock) -> None:
+    shelf = ["bronze.edits", "silver.shelf"]
+    dumps = {1: ["ale", "bread", "cake"], 2: ["ale"], 3: [], 4: ["ale", "dates"]}
+    for number, names in dumps.items():
+        stock.land_edits(number, [Edit(name[0], at, name) for at, name in enumerate(names)])
+    assert stock.run(1, 4, shelf).exit_code is ExitCode.PARTIAL
+    # The second is too small; on the third there is none.
+    assert stock.states(1, 4)["silver.shelf"] == "fresh failed fresh fresh"
+    columns = ("name", "valid_from", "valid_to", "is_current")
+    ended = [("bread", day(1), day(4), False), ("cake", day(1), day(4), False)]
+    assert stock.rows("silver.shelf", *columns) == [
+        ("ale", day(1), None, True),
+        *ended,
+        ("dates", day(4), None, True),
+    ]
+
+    stock.land_edits(2, [Edit("a", 1, "ale"), Edit("c", 1, "cake")])
+    assert stock.run(2, tables=shelf).exit_code is ExitCode.DONE
+    assert stock.rows("silver.shelf", *columns) == [
+        ("ale", day(1), None, True),
+        ("bread", day(1), day(2), False),
+        ("cake", day(1), day(4), False),
+        ("dates", day(4), None, True),
+    ]
 
 
 def test_commits_say_what_they_took_in(first_run: Stock) -> None:
