@@ -116,7 +116,7 @@ def test_a_correction_that_means_the_same_makes_no_version(built: Stock) -> None
 
 
 def test_a_rejected_batch_changes_nothing_and_later_ones_go_on_without_it(stock: Stock) -> None:
-    wrong = [Edit("a", 1, "REJECT", "1"), *DAYS[2]]
+    wrong = [*DAYS[2], Edit("a", 5, "REJECT", "1")]
     stock.land_edits(2, wrong)
     assert stock.run(1, 4, tables=["bronze.edits", ITEMS]).exit_code is ExitCode.PARTIAL
     assert stock.history() == versions({n: DAYS[n] for n in (1, 3, 4)})
