@@ -70,8 +70,17 @@ check: env ## Format, lint, types, imports, and the tests that need no JVM (unde
 	$(BIN)/pytest -m "not spark and not e2e"
 
 .PHONY: test
-test: env ## The whole test suite
-	$(BIN)/pytest
+test: env ## The tests that check leaves out, in two processes: those with Spark, and whole commands
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-engine test-rest
+
+# Each with a session of its own: a Spark test keeps one core busy, seldom two.
+ENGINE_TESTS := tests/lib/engine tests/drills tests/laws
+.PHONY: test-engine
+test-engine: env ## One half of `make test`: the engine, the drills, the laws
+	$(BIN)/pytest -m "spark or e2e" --durations 15 $(ENGINE_TESTS)
+.PHONY: test-rest
+test-rest: env ## The other half of `make test`
+	$(BIN)/pytest -m "spark or e2e" --durations 15 tests $(addprefix --ignore=,$(ENGINE_TESTS))
 
 N ?= 1000
 ROUNDS ?= 200

@@ -10,10 +10,13 @@ from typing import Any
 import pyarrow as pa
 from deltalake import write_deltalake
 
+from command_lines import publish
 from lakesmith.contracts.model import BATCH_DATE
 from lakesmith.lake.tables import ensure_table, quarantine_contract
+from lakesmith.ledger.fingerprint import SCHEME
+from lakesmith.ledger.live import LiveTable
 from lakesmith.ledger.ops import now
-from lakesmith.ledger.records import NightRecord
+from lakesmith.ledger.records import BatchOutcome, BatchRecord, Fingerprints, NightRecord
 from workspaces import Workspace, day
 
 Asked = Callable[..., list[tuple[Any, ...]]]
@@ -54,4 +57,53 @@ def record_night(
         day(number), day(number), now() + timedelta(minutes=minutes), not troubles, versions, troubles or {}
     )
     context.ledger.ops.append([record])
+    return record
+
+
+def publish_batch(
+    workspace: Workspace, table: str, number: int, rows: Sequence[dict[str, Any]], **changes: Any
+) -> int:
+    """Replaces the batch of a day and records it as published by a run. Returns the table's version."""
+    version = write_batch(workspace, table, number, rows)
+    live = workspace.context().ledger.live(table)
+    assert live is not None
+    digest = f"{table} {number} {sorted(map(str, rows))}"
+    told = {"version": version, "files": live.files_of(day(number)), "rows": len(rows), "digest": digest}
+    publish(workspace, [number], [table], **{**told, **changes})
+    return version
+
+
+def publish_parts(
+    workspace: Workspace, table: str, number: int, *parts: Sequence[dict[str, Any]]
+) -> BatchRecord:
+    """Adds a batch as one file for each part, and records it as a run of Lakesmith would have."""
+    context = workspace.context()
+    contracts = context.project.graph.contracts
+    quarantines = {c.quarantine_table: quarantine_contract(c) for c in contracts.values()}
+    made = ensure_table(context.lake, {**contracts, **quarantines}[table])
+    schema = pa.schema(made.schema().to_arrow())
+    for rows in parts:
+        filled = [{name: row.get(name) for name in schema.names} | {BATCH_DATE: day(number)} for row in rows]
+        write_deltalake(made, pa.Table.from_pylist(filled, schema=schema), mode="append")
+    live = LiveTable.of(workspace.table(table))
+    record = BatchRecord(
+        table=table,
+        batch_date=day(number),
+        recorded_at=now(),
+        run_id=f"run-{number}",
+        outcome=BatchOutcome.PUBLISHED,
+        version=live.version,
+        digest=f"digest-{number}",
+        rows=sum(len(rows) for rows in parts),
+        read=None,
+        quarantined=0,
+        dropped={},
+        fingerprints=context.fingerprints(table, SCHEME)
+        if table in contracts
+        else Fingerprints(SCHEME, "", "", ""),
+        inputs=(),
+        settings={},
+        files=live.files_of(day(number)),
+    )
+    context.ledger.record([record])
     return record

@@ -61,11 +61,12 @@ class Workspace:
         return open_context("dev", self.root)
 
     def run(
-        self, first: int, last: int | None = None, tables: Sequence[str] = (), *, force: bool = False
+        self, first: int, last: int | None = None, tables: Sequence[str] = (), **how: bool
     ) -> NightResult:
+        """Runs nights; `how` as `plan_nights` takes it."""
         context = self.context()
         nights = BatchRange(day(first), day(last or first))
-        return execute(context, plan_nights(context, nights, tables, force=force))
+        return execute(context, plan_nights(context, nights, tables, **how))
 
     def states(self, first: int, last: int) -> dict[str, str]:
         """Every table's states in words, day after day."""

@@ -1,4 +1,4 @@
-"""What a notebook needs of Lakesmith: a question in SQL, answered without a JVM.
+"""What a notebook needs of Lakesmith: a question in SQL, answered without a JVM, and a table as Spark's DataFrame.
 
 Importing it costs nothing: DuckDB and the ledger come when something is asked.
 """
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from lakesmith.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from lakesmith.query.result import Result
 
-__all__ = ["sql"]
+__all__ = ["sql", "table"]
 
 
 def sql(
@@ -50,3 +52,40 @@ def sql(
     tables = Tables.as_of(context.project.graph, context.lake, context.ledger.ops, night)
     question = Question(tables, query)
     return Result(question.table(), tables.as_of_text)
+
+
+def table(
+    name: str, env: str | None = None, as_of: str | date | None = None, project: str | Path | None = None
+) -> DataFrame:
+    """A table as Spark reads it, at the version that a night left.
+
+        lakesmith.table("gold.customer_features", as_of="2011-03-01")
+
+    Args:
+        name: `layer.name`; quarantine tables have one, too.
+        env, as_of, project: as for `sql`: by default the last complete night, so that several tables fit together.
+
+    Raises:
+        UsageError: there is no such table, or no record of that night.
+        InputMissing: it was never published, or not before that night had ended.
+        NightGone: what that night left of it can no longer be read.
+        ConfigurationError: PySpark is not installed, or settings or contracts hold mistakes.
+    """
+    from lakesmith.engine.submit import open_context
+    from lakesmith.lake.tables import named_contract
+    from lakesmith.ledger.nights import choose_night
+
+    context = open_context(env, Path(project) if project is not None else None)
+    night = as_of.isoformat() if isinstance(as_of, date) else as_of
+    try:
+        from lakesmith.lake.reading import read_night
+
+        spark = context.spark
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{error.name} is not installed. Install it: pip install 'lakesmith[spark]'"
+        ) from error
+    contract = named_contract(context.project.graph, name)
+    return read_night(
+        spark, context.lake, context.ledger.ops, contract, choose_night(context.ledger.ops, night)
+    )

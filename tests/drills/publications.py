@@ -39,7 +39,7 @@ from lakesmith.jobs import Job
 from lakesmith.lake.staging import RowOutcome, Staged, StagedFile
 from lakesmith.ledger.live import NO_FILES
 from lakesmith.ledger.ops import now
-from lakesmith.ledger.records import EMPTY_DIGEST, BatchOutcome, BatchRecord, Fingerprints
+from lakesmith.ledger.records import EMPTY_DIGEST, BatchOutcome, BatchRecord, Fingerprints, InputRead
 from lakesmith.ledger.state import BatchState, State
 from lakesmith.quality.accounting import Accounting
 
@@ -133,6 +133,7 @@ class _StagedByHand:
         self.warnings: list[str] = []
         self.batch_warnings: dict[date, tuple[str, ...]] = {}
         self.unserved: dict[date, str] = {}
+        self.reads: dict[date, tuple[InputRead, ...]] = {}
 
     def execute(self, job: Job | None) -> tuple[list[BatchRecord], int | None]:
         files, audits, records = [], {}, {}

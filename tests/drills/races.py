@@ -32,6 +32,7 @@ from deltalake.exceptions import DeltaError
 from drills.publications import PROJECT, Content, Operation, perform
 from lakesmith.errors import CommitConflict
 from lakesmith.faults import FaultPoint, Side, Step, armed
+from lakesmith.ledger.location import open_delta
 from lakesmith.ledger.provenance import Provenance
 
 __all__ = ["BAD", "Race", "race"]
@@ -109,13 +110,20 @@ def _racer(
             read.wait()
 
 
+def _opened(path: str) -> DeltaTable:
+    """The table, however fast others commit."""
+    table = open_delta(path, {})
+    assert table is not None
+    return table
+
+
 def _maintainer(root: str, over: Event, told: Queue[Any]) -> None:
     """Compacts and vacuums all the time, as a person with deltalake at hand may."""
     path = str(Path(root) / "lake" / "silver" / "readings")
     done = 0
     while not over.is_set():
         with contextlib.suppress(DeltaError, OSError):
-            table = DeltaTable(path)
+            table = _opened(path)
             table.optimize.compact()
             table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
             done += 1
@@ -148,7 +156,7 @@ def race(kind: Race, folder: Path, rounds: int, processes: int, *, maintain: boo
     for worker in (*racers, *others):
         worker.start()
     counts: Counter[str] = Counter()
-    before = DeltaTable(str(root / "lake" / "silver" / "readings")).version()
+    before = _opened(str(root / "lake" / "silver" / "readings")).version()
     for number in range(rounds):
         ready.wait(timeout=120)
         answers = [told.get(timeout=120) for _ in range(processes)]
@@ -171,7 +179,7 @@ def _judge(
     counts: Counter[str],
 ) -> int:
     """Holds what the table shows after a round against what the processes were told."""
-    table = DeltaTable(str(root / "lake" / "silver" / "readings"))
+    table = _opened(str(root / "lake" / "silver" / "readings"))
     history = [Provenance.from_commit(commit) for commit in table.history(table.version() - before)]
     commits = {found.version for found in history if found is not None}
     try:

@@ -40,6 +40,8 @@ PAGES = [
     "docs/contracts.md",
     "docs/settings.md",
     "docs/analysts.md",
+    "docs/maintenance.md",
+    "docs/lineage.md",
 ]
 # Commands that have commands of their own.
 GROUPS = ("catalog", "config", "models")
@@ -314,7 +316,18 @@ def test_every_setting_is_documented_with_its_default() -> None:
         for key, default, _ in rows(page("docs/settings.md"), "| key | default | meaning |")
     }
     base = yaml.safe_load(page("conf/base.yml"))
-    sections = ("spark", "lease", "publish", "staging", "quality", "serving", "mlflow")
+    sections = (
+        "spark",
+        "lease",
+        "publish",
+        "staging",
+        "quality",
+        "serving",
+        "retention",
+        "maintenance",
+        "mlflow",
+        "openlineage",
+    )
     written = {f"{section}.{key}": value for section in sections for key, value in base[section].items()}
     written |= {key: value for key, value in base.items() if key not in sections}
     effective = {setting.key for setting in load_settings("dev", ROOT, {}).effective()}

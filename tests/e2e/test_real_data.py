@@ -254,3 +254,90 @@ def test_keyed_tables_hold_the_same_whatever_the_order_of_arrival(
     for table in tables[2:]:
         assert build.digests()[table] == whole.digests()[table]
         pd.testing.assert_frame_equal(build.frame(table), whole.frame(table))
+
+
+# --- one corrected line ----------------------------------------------------------------------------------------------
+
+# With as much of history behind it as the last labels need; earlier takes longer and reaches more.
+CORRECTED = date.fromisoformat(os.environ.get("LAKESMITH_REAL_CORRECTED", "2011-06-20"))
+
+
+@pytest.fixture(scope="module")
+def corrected(whole: Build, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """A copy of the whole lake, and of its files, to change."""
+    folder = tmp_path_factory.mktemp("corrected")
+    shutil.copytree(whole.root, folder / "lake")
+    shutil.copytree(DATA, folder / "landing")
+    return Build(folder / "lake", folder / "landing")
+
+
+def _reached(day: date) -> dict[str, list[date]]:
+    """What a file reaches, by the windows in the contracts, written down by hand."""
+    features = BatchRange(day, min(day + timedelta(89), END)).days()
+    labels = BatchRange(day - timedelta(30), min(day + timedelta(89), END - timedelta(30))).days()
+    same_day = ("bronze.sales_lines", "silver.sales_lines", "silver.customer_days", "gold.daily_sales")
+    reached = {table: [day] for table in same_day}
+    return {**reached, "gold.customer_features": features, "gold.repurchase_labels": labels}
+
+
+def _not_fresh(build: Build) -> dict[str, list[date]]:
+    states = build.context().judge.judge(BatchRange(START, END))
+    found = {
+        table: [day for day, state in judged.items() if str(state.state) not in ("fresh", "closed")]
+        for table, judged in states.items()
+    }
+    return {table: days for table, days in found.items() if days}
+
+
+def test_a_corrected_line_is_repaired_with_what_hangs_on_it_and_nothing_else(corrected: Build) -> None:
+    first = corrected.digests()
+    file = corrected.landing / "online-retail" / f"{CORRECTED}.csv"
+    text = file.read_text()
+    # The first line of a known customer: one piece more.
+    number, line = next(
+        (at, line)
+        for at, line in enumerate(text.splitlines())
+        if at and line.count(",") == 7 and line.split(",")[6] and not line.startswith("C")
+    )
+    fields = line.split(",")
+    fields[3] = str(int(fields[3]) + 1)
+    lines = text.splitlines(keepends=True)
+    lines[number] = ",".join(fields) + lines[number][len(line) :]
+    file.write_text("".join(lines))
+
+    assert _not_fresh(corrected) == _reached(CORRECTED)
+    _repair(corrected)
+    assert _not_fresh(corrected) == {}
+    changed = {
+        table: [day for day in days if days[day] != first[table][day]]
+        for table, days in corrected.digests().items()
+        if days != first[table]
+    }
+    # Labels only say whether somebody bought: one piece more changes none of them.
+    same = {
+        t: d
+        for t, d in _reached(CORRECTED).items()
+        if t not in ("gold.customer_features", "gold.repurchase_labels")
+    }
+    assert {t: d for t, d in changed.items() if t in same} == same
+    assert set(changed) <= set(_reached(CORRECTED))
+    if "LAKESMITH_REAL_SCRATCH" in os.environ:
+        scratch = Build(corrected.root.parent / "scratch", corrected.landing)
+        scratch.run(START, END)
+        assert scratch.digests() == corrected.digests()
+
+    file.write_text(text)
+    _repair(corrected)
+    assert _not_fresh(corrected) == {}
+    assert corrected.digests() == first
+
+
+def _repair(build: Build) -> None:
+    """Repairs, and holds against the windows what was run for it."""
+    context = build.context()
+    night = execute(context, plan_nights(context, BatchRange(START, END), stale_only=True))
+    assert night.exit_code is ExitCode.DONE
+    run = {table: sorted(result.batches) for table, result in night.tables.items() if result.batches}
+    reached = _reached(CORRECTED)
+    assert all(set(days) <= set(reached[table]) for table, days in run.items())
+    assert run["gold.customer_features"] == reached["gold.customer_features"]

@@ -12,13 +12,21 @@ from typer.core import TyperGroup
 
 from lakesmith import __version__
 from lakesmith.cli import (
+    audit,
     catalog,
     config_show,
     demo,
+    diff,
     doctor,
+    forget,
+    lineage,
+    maintain,
     models,
     nights,
     quality,
+    quarantine,
+    recorded_nights,
+    restore,
     simulate,
     sql,
     status,
@@ -82,11 +90,19 @@ def _lakesmith(
 
 _app.command("doctor")(doctor.command)
 _app.command("demo")(demo.command)
+_app.command("plan")(nights.plan)
 _app.command("run")(nights.run)
 _app.command("backfill")(nights.backfill)
 _app.command("status")(status.command)
+_app.command("nights")(recorded_nights.command)
 _app.command("quality")(quality.command)
+_app.command("lineage")(lineage.command)
 _app.command("sql")(sql.command)
+_app.command("diff")(diff.command)
+_app.command("restore")(restore.command)
+_app.command("audit")(audit.command)
+_app.command("maintain")(maintain.command)
+_app.command("forget")(forget.command)
 _app.command("train")(models.train)
 _app.command("score")(models.score)
 _app.command("simulate")(simulate.command)
@@ -96,6 +112,13 @@ _app.add_typer(_config, name="config")
 _catalog = typer.Typer(help="The tables by name in Spark's catalog.", no_args_is_help=True)
 _catalog.command("sync")(catalog.sync)
 _app.add_typer(_catalog, name="catalog")
+_quarantine = typer.Typer(
+    help="Rejected rows: which, why, and running their batches again.", no_args_is_help=True
+)
+_quarantine.command("list")(quarantine.list_rows)
+_quarantine.command("show")(quarantine.show)
+_quarantine.command("replay")(quarantine.replay)
+_app.add_typer(_quarantine, name="quarantine")
 _models = typer.Typer(help="Versions of models: which there are, and which is in use.", no_args_is_help=True)
 _models.command("list")(models.list_models)
 _models.command("show")(models.show)

@@ -122,6 +122,7 @@ def score(
         lakesmith score --date 2011-06-30 --model 2
     """
     from lakesmith.cli.nights import run_nights
+    from lakesmith.engine.night import plan_nights
     from lakesmith.engine.scoring import pin_version, score_tables
     from lakesmith.engine.submit import outcome_in_any_case
 
@@ -131,9 +132,8 @@ def score(
         context = invocation.open()
         readers = score_tables(context, table, version)
         pin_version(context, readers, version)
-        return run_nights(
-            context, invocation, nights, readers, force=version is not None, as_json=as_json, outcome=outcome
-        )
+        plan = plan_nights(context, nights, readers, force=version is not None)
+        return run_nights(context, invocation, plan, as_json=as_json, outcome=outcome)
 
 
 def list_models(

@@ -17,7 +17,7 @@ from lakesmith.errors import UsageError
 if TYPE_CHECKING:
     from lakesmith.engine.context import Context
 
-__all__ = ["AsJson", "Env", "Invocation", "OutcomeFile", "Project", "Tables", "Unit"]
+__all__ = ["AsJson", "Env", "First", "Invocation", "Last", "OutcomeFile", "Project", "Tables", "Unit"]
 
 
 def _writable(path: Path | None) -> Path | None:
@@ -55,6 +55,14 @@ Project = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON on stdout, and nothing else there.")]
 Tables = Annotated[
     list[str] | None, typer.Option("--table", metavar="LAYER.NAME", help="Only this table; may be repeated.")
+]
+First = Annotated[
+    str | None,
+    typer.Option("--from", metavar="DAY", help="The first night (default: the first day of history)."),
+]
+Last = Annotated[
+    str | None,
+    typer.Option("--to", metavar="DAY", help="The last night (default: the newest file or batch)."),
 ]
 OutcomeFile = Annotated[
     Path | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -13,36 +14,77 @@ from lakesmith.cli.wording import Trouble, count, days_text, entry, group_states
 from lakesmith.ledger.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import date
 
-    from lakesmith.ledger.plan import Plan, Step
+    from lakesmith.ledger.expected import Expected
+    from lakesmith.ledger.plan import Plan
     from lakesmith.ledger.state import BatchState
 
-__all__ = ["plan_lines", "state_lines", "waiting_lines"]
+__all__ = ["audit_lines", "plan_lines", "state_lines", "waiting_lines"]
 
 _REASONS_SHOWN = 3
 _GROUPS_SHOWN = 12
 
 
-def plan_lines(plan: Plan) -> list[RenderableType]:
-    """The plan for people; empty when nothing would be run."""
+def plan_lines(plan: Plan, expected: Mapping[str, Expected] = MappingProxyType({})) -> list[RenderableType]:
+    """The plan for people; empty when nothing would be run.
+
+    Args:
+        expected: rows and seconds for each table that was run before.
+    """
     if not plan.steps:
         return []
     batches = sum(len(step.batches) for step in plan.steps)
+    audits = sum(len(step.audits) for step in plan.steps)
+    todo = [f"{count(batches, 'batch')} of {count(sum(bool(s.batches) for s in plan.steps), 'table')} to run"]
+    todo = todo if batches else []
+    todo += [f"{count(audits, 'batch')} to audit again"] if audits else []
     untouched = f"; {plan.untouched:,} are fresh or closed" if plan.untouched else ""
-    lines: list[RenderableType] = [
-        f"plan: {count(batches, 'batch')} of {count(len(plan.steps), 'table')} to run{untouched}"
-    ]
+    lines: list[RenderableType] = [f"plan: {' and '.join(todo)}{untouched}"]
     label = max(len(step.table) for step in plan.steps)
     for step in plan.steps:
-        reasons = _reasons(step)
-        for at, found in enumerate(reasons[:_REASONS_SHOWN]):
-            table = step.table if at == 0 else ""
-            lines.append(entry(f"{table:{label}}  {days_text(found.days)}", found.reason, width()))
-        if len(reasons) > _REASONS_SHOWN:
-            rest = sum(len(found.days) for found in reasons[_REASONS_SHOWN:])
-            lines.append(f"  {'':{label}}  {count(rest, 'more batch', 'more batches')} for other reasons")
+        shown = 0
+        for title, found in (
+            ("", _reasons(step.table, step.reasons)),
+            ("audit ", _reasons(step.table, step.audits)),
+        ):
+            for trouble in found[:_REASONS_SHOWN]:
+                table = step.table if not shown else ""
+                lines.append(
+                    entry(f"{table:{label}}  {title}{days_text(trouble.days)}", trouble.reason, width())
+                )
+                shown += 1
+            if len(found) > _REASONS_SHOWN:
+                rest = sum(len(trouble.days) for trouble in found[_REASONS_SHOWN:])
+                lines.append(f"  {'':{label}}  {count(rest, 'more batch', 'more batches')} for other reasons")
+        if step.table in expected:
+            lines.append(f"  {'':{label}}  {_work(expected[step.table])}, going by earlier runs")
+    if len(expected) > 1:
+        whole = sum(work.seconds for work in expected.values())
+        unknown = sum(bool(step.batches) and step.table not in expected for step in plan.steps)
+        but = f"; {count(unknown, 'table')} never run before" if unknown else ""
+        lines.append(f"  in all about {_duration(whole)}{but}")
     return lines
+
+
+def audit_lines(states: Sequence[BatchState]) -> list[RenderableType]:
+    """Fresh batches that the next run over them audits again, grouped, with the reason."""
+    found = group_troubles((state.table, "", state.batch_date, state.audit) for state in states)
+    return [
+        "fresh, and to be audited again by the next run over them:",
+        *(entry(f"{trouble.table} {trouble.when}:", trouble.reason, width()) for trouble in found),
+    ]
+
+
+def _work(work: Expected) -> str:
+    return f"about {work.rows:,} rows, {_duration(work.seconds)}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def waiting_lines(waiting: Sequence[BatchState], title: str) -> list[RenderableType]:
@@ -65,6 +107,6 @@ def state_lines(states: Sequence[BatchState]) -> list[RenderableType]:
     return lines
 
 
-def _reasons(step: Step) -> list[Trouble]:
-    found = group_troubles((step.table, "", day, reason) for day, reason in step.reasons.items())
+def _reasons(table: str, reasons: Mapping[date, str]) -> list[Trouble]:
+    found = group_troubles((table, "", day, reason) for day, reason in reasons.items())
     return sorted(found, key=lambda trouble: -len(trouble.days))

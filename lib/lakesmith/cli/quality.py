@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lakesmith.cli.batches import owned_batch
 from lakesmith.cli.options import AsJson, Env, Invocation, Project
 from lakesmith.cli.output import answer, answer_json
 from lakesmith.contracts.days import BatchRange, parse_night
@@ -45,13 +46,20 @@ def command(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Folder of the Data Docs (default: in the lake)."),
     ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of", metavar="NIGHT", help="What was known when that night had ended (default: now)."
+        ),
+    ] = None,
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> int:
     """Show what the audit found: the latest batches in trouble, or with --date all of one batch.
 
-    Counts and rule names only, never a value of the data. No JVM but with --with.
+    Counts and rule names only, never a value of the data. No JVM but with --with. The state of a batch is
+    always judged by the landing files and the code of now.
 
     For example:
 
@@ -59,13 +67,15 @@ def command(
 
         lakesmith quality silver.sales_lines --date 2011-03-01
 
+        lakesmith quality silver.sales_lines --date 2011-03-01 --as-of 2011-03-02
+
         lakesmith quality silver.sales_lines --date 2011-03-01 --with great-expectations
     """
     from lakesmith.cli import quality_text
     from lakesmith.cli.quality_facts import batch_facts, troubled_batches
 
     invocation = Invocation(env, project)
-    context = invocation.open()
+    context = invocation.open().as_of(as_of)
     contract = context.project.graph.contract(table)
     if night is None:
         if by is not None:
@@ -76,7 +86,7 @@ def command(
         else:
             answer(*quality_text.trouble_lines(found, invocation))
         return 0
-    day = _batch(context, contract, BatchRange(parse_night(night), parse_night(night)))
+    day = owned_batch(context, contract, parse_night(night))
     if by is not None:
         return _with_great_expectations(context, contract, day, out, as_json=as_json)
     facts = batch_facts(context, contract, day)
@@ -85,18 +95,6 @@ def command(
     else:
         answer(*quality_text.batch_lines(facts, invocation))
     return 0
-
-
-def _batch(context: Context, contract: Contract, night: BatchRange) -> date:
-    due = context.project.graph.due(contract.table, night)
-    if due is None:
-        start = context.project.graph.starts[contract.table]
-        owner = BatchRange(start, start).shifted(contract.lag_days).first
-        raise UsageError(
-            f"{contract.table} has no batch for the night of {night.first}: its first batch is {start}, "
-            f"which the night of {owner} owns. Look at that one: --date {owner}"
-        )
-    return due.first
 
 
 def _with_great_expectations(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import QueryBuilder
 
 from lakesmith.contracts.days import BatchRange
-from lakesmith.contracts.model import BATCH_DATE
+from lakesmith.ledger.quarantined import quarantined
 from lakesmith.ledger.records import BatchRecord, QualityRecord
 
 if TYPE_CHECKING:
@@ -43,7 +41,6 @@ _COLUMNS = [
     "element_count",
     "result",
 ]
-_BROKEN_RULES = "broken_rules"
 
 
 @dataclass(frozen=True)
@@ -218,8 +215,7 @@ def batch_facts(context: Context, contract: Contract, day: date) -> BatchFacts:
     history = context.ledger.history(contract.table)
     state = context.judge.judge(night, [contract.table])[contract.table][day]
     attempt = history.last(day)
-    rows = context.ledger.ops.read(QualityRecord, columns=_COLUMNS, table=contract.table)
-    rows = rows.filter(pc.field("batch_date") == day)
+    rows = _audits(context, contract).filter(pc.field("batch_date") == day)
     newest = max(rows.to_pylist(), key=lambda row: row["recorded_at"], default=None)
     results = tuple(
         RuleResult.of(row) for row in rows.to_pylist() if newest and row["run_id"] == newest["run_id"]
@@ -246,23 +242,23 @@ def batch_facts(context: Context, contract: Contract, day: date) -> BatchFacts:
     )
 
 
+def _audits(context: Context, contract: Contract) -> pa.Table:
+    """The results of all audits of a table, or of those until the night as of which is read."""
+    rows = context.ledger.ops.read(QualityRecord, columns=_COLUMNS, table=contract.table)
+    night = context.night
+    return rows if night is None else rows.filter(pc.field("recorded_at") <= pa.scalar(night.recorded_at))
+
+
 def quarantined_rules(context: Context, contract: Contract) -> dict[str, int]:
     """Rows in quarantine by rule, over all batches of a table, most first."""
     return _quarantine(context, contract, None)[0]
 
 
 def _quarantine(context: Context, contract: Contract, day: date | None) -> tuple[dict[str, int], int]:
-    """Rows in quarantine by rule, most first, and in all; no other column is read."""
-    opened = context.lake.open(contract.quarantine_table)
-    if opened is None:
-        return {}, 0
-    where = f" WHERE {BATCH_DATE} = DATE '{day}'" if day is not None else ""
-    # Not `to_pyarrow_dataset`: its threads may outlive a short command, which then aborts (docs/traps.md).
-    query = QueryBuilder().register("quarantine", opened)
-    found = query.execute(f"SELECT {_BROKEN_RULES} FROM quarantine{where}")
-    rows = pa.RecordBatchReader.from_stream(found).read_all()
-    counted = Counter(rule for rules in rows[_BROKEN_RULES].to_pylist() for rule in rules or ())
-    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0]))), rows.num_rows
+    """Rows in quarantine by rule, most first, and in all."""
+    opened = context.ledger.open(contract.quarantine_table)
+    found = quarantined(opened, contract, BatchRange(day, day) if day is not None else None)
+    return found.rules, found.total
 
 
 def troubled_batches(context: Context, contract: Contract, most: int) -> TroubledBatches:
@@ -274,7 +270,7 @@ def troubled_batches(context: Context, contract: Contract, most: int) -> Trouble
     history = context.ledger.history(contract.table)
     newest: dict[date, tuple[datetime, str]] = {}
     by_run: dict[tuple[date, str], list[RuleResult]] = {}
-    for row in context.ledger.ops.read(QualityRecord, columns=_COLUMNS, table=contract.table).to_pylist():
+    for row in _audits(context, contract).to_pylist():
         day, run_id = row["batch_date"], row["run_id"]
         newest[day] = max(newest.get(day, (row["recorded_at"], run_id)), (row["recorded_at"], run_id))
         if not row["success"]:

@@ -6,12 +6,12 @@ Reads the ledger and the landing folders, and starts no JVM.
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lakesmith.cli.options import AsJson, Env, Invocation, Project, Tables, Unit
+from lakesmith.cli.options import AsJson, Env, First, Invocation, Last, Project, Tables, Unit
 from lakesmith.cli.output import answer, answer_json, width
 from lakesmith.cli.wording import grid, number
 from lakesmith.contracts.days import BatchRange, parse_night
@@ -24,18 +24,12 @@ if TYPE_CHECKING:
     from lakesmith.engine.context import Context
     from lakesmith.ledger.state import BatchState
 
-__all__ = ["command"]
+__all__ = ["command", "nights_of"]
 
 
 def command(
-    first: Annotated[
-        str | None,
-        typer.Option("--from", metavar="DAY", help="The first night (default: the first day of history)."),
-    ] = None,
-    last: Annotated[
-        str | None,
-        typer.Option("--to", metavar="DAY", help="The last night (default: the newest file or batch)."),
-    ] = None,
+    first: First = None,
+    last: Last = None,
     tables: Tables = None,
     by: Annotated[Unit | None, typer.Option("--by", help="Nights in a cell (default: what fits).")] = None,
     env: Env = None,
@@ -57,7 +51,7 @@ def command(
     graph = context.project.graph
     for table in tables or ():
         graph.contract(table)
-    nights = _nights(context, first, last)
+    nights = nights_of(context, first, last)
     states = context.judge.judge(nights, tables or None) if nights is not None else {}
     if as_json:
         answer_json(_json(context, nights, states))
@@ -74,28 +68,28 @@ def command(
             if s.state not in (State.FRESH, State.CLOSED)
         ]
         answer(*_picture(context, nights, states, by), *_counts(states), *_troubles(troubled))
-        if any(state.runnable for state in troubled):
+        answer(*_audits(states))
+        repairs = [state for state in troubled if state.runnable]
+        if repairs:
             only = "".join(f" --table {table}" for table in tables or ())
-            repair = invocation.command(f"backfill --from {nights.first} --to {nights.last}{only}")
-            answer("", f"to repair what can be: {repair}")
+            once = all(state.published and state.repairable for state in repairs)
+            how = "--stale-only" if once else f"--from {nights.first} --to {nights.last}"
+            answer("", f"to repair what can be: {invocation.command(f'backfill {how}{only}')}")
 
 
-def _nights(context: Context, first: str | None, last: str | None) -> BatchRange | None:
+def nights_of(context: Context, first: str | None, last: str | None) -> BatchRange | None:
     """The nights asked for; by default all of history so far; None where there is none yet."""
+    from lakesmith.engine.night import all_nights
+
+    known = all_nights(context)
     start = parse_night(first) if first is not None else min(context.project.graph.starts.values())
-    end = parse_night(last) if last is not None else _newest(context)
-    if end is None:
+    if last is not None:
+        end = parse_night(last)
+    elif known is not None:
+        end = known.last
+    else:
         return None
     return BatchRange(min(start, end) if first is None or last is None else start, end)
-
-
-def _newest(context: Context) -> date | None:
-    """The newest night for which there is a landing file or a record."""
-    graph = context.project.graph
-    days = [day for source in graph.sources for day in context.folder(source).all_days()[-1:]]
-    for table, contract in graph.contracts.items():
-        days += [day + timedelta(contract.lag_days) for day in context.ledger.history(table).records]
-    return max(days, default=None)
 
 
 def _picture(
@@ -128,12 +122,23 @@ def _troubles(troubled: Sequence[BatchState]) -> list[RenderableType]:
     return ["", *state_lines(troubled)] if troubled else []
 
 
+def _audits(states: Mapping[str, Mapping[date, BatchState]]) -> list[RenderableType]:
+    """Fresh batches whose suite has changed since they were judged."""
+    from lakesmith.cli.plan_text import audit_lines
+
+    due = [state for found in states.values() for state in found.values() if state.audit]
+    return ["", *audit_lines(due)] if due else []
+
+
 def _nothing_yet(context: Context, invocation: Invocation) -> list[str]:
     settings = context.settings
     lines = [
         f"Nothing is there yet: no batch in {settings.lake_root}, no landing file in {settings.landing_root}."
     ]
     for source in context.project.graph.sources.values():
+        if source.is_external:
+            lines.append(f"  {source.name} is the Delta table at {source.path}, from {source.start} on")
+            continue
         lines.append(
             f"  {source.name} is looked for as {settings.landing_root}/{source.name}/{source.patterns[0]}, "
             f"from {source.start} on"
@@ -160,7 +165,12 @@ def _json(
             "version": live.version if live is not None else None,
             "counts": {str(state): counts[state] for state in State},
             "batches": [
-                {"batch_date": day.isoformat(), "state": str(state.state), "reason": state.reason}
+                {
+                    "batch_date": day.isoformat(),
+                    "state": str(state.state),
+                    "reason": state.reason,
+                    "audit": state.audit,
+                }
                 for day, state in sorted(found.items())
             ],
         }

@@ -26,7 +26,7 @@ __all__ = ["Layers", "Origin"]
 _PREFIX = "LAKESMITH__"
 _SECRETS = "storage_options"
 # Where a value may hold a secret, so that no message shows one.
-_GUARDED = ((_SECRETS,), ("spark", "conf"), ("mlflow",))
+_GUARDED = ((_SECRETS,), ("spark", "conf"), ("mlflow",), ("openlineage",))
 _LOADERS_OWN = {
     "environment": "is chosen by --env or the variable LAKESMITH_ENV",
     "project_root": "is the folder that is worked in, or the variable LAKESMITH_PROJECT",

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -23,17 +23,21 @@ from pydantic import (
     SecretStr,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
-from lakesmith.config.durations import parse_seconds
+from lakesmith.config.durations import parse_days, parse_seconds
 from lakesmith.errors import SettingMissing
 
 __all__ = [
     "EffectiveSetting",
     "LeaseSettings",
+    "MaintenanceSettings",
     "MlflowSettings",
+    "OpenLineageSettings",
     "PublishSettings",
     "QualitySettings",
+    "RetentionSettings",
     "ServingSettings",
     "Settings",
     "SparkSettings",
@@ -46,6 +50,8 @@ _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.+")
 _LIKE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _MEMORY = re.compile(r"[1-9][0-9]*[kmgt]")
+_SIZE = re.compile(r"([1-9][0-9]{0,5})([kmg])")
+_UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 Scalar = str | int | float | bool | None
@@ -55,6 +61,19 @@ def _seconds(value: object) -> int:
     if not isinstance(value, str):
         raise ValueError("expected a duration with its unit, like 60s, 5m or 1h")  # noqa: TRY004  # pydantic's way
     return parse_seconds(value)
+
+
+def _days(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError("expected a number of days, like 90d")  # noqa: TRY004  # pydantic's way
+    return parse_days(value)
+
+
+def _bytes(value: object) -> int:
+    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"{value!r} is no size; write it like 128m (units: k, m, g)")
+    return int(found.group(1)) * _UNITS[found.group(2)]
 
 
 def _conf_text(value: object) -> object:
@@ -141,10 +160,58 @@ class ServingSettings(_Section):
     oldest_scores_days: PositiveInt = 7
 
 
+class RetentionSettings(_Section):
+    """What maintenance keeps beside the present and what models were trained on.
+
+    Args:
+        nights: days for which every table can be read as a night left it.
+        versions: days for which a version that no night and no model needs can still be read.
+    """
+
+    nights: Annotated[PositiveInt, BeforeValidator(_days)] = 90
+    versions: Annotated[PositiveInt, BeforeValidator(_days)] = 7
+
+
+class MaintenanceSettings(_Section):
+    """Maintenance. `file_size`: bytes towards which the small files of a batch are put together."""
+
+    file_size: Annotated[PositiveInt, BeforeValidator(_bytes)] = 128 << 20
+
+
 class MlflowSettings(_Section):
     """MLflow. `tracking_uri`: its server; None stands for the store beside a local lake."""
 
     tracking_uri: str | None = Field(default=None, repr=False)  # may hold a user's password
+
+
+class OpenLineageSettings(_Section):
+    """OpenLineage events; off while `transport` is not set.
+
+    Args:
+        transport: `file` or `http`.
+        namespace: of all jobs and datasets.
+        path: of `file`, the file that events are appended to; relative paths are below the project.
+        url: of `http`, the server.
+        endpoint: of `http`, the path on it.
+        timeout: of `http`, seconds that one event may take.
+        api_key: of `http`, sent as bearer token.
+    """
+
+    transport: Literal["file", "http"] | None = None
+    namespace: str = "lakesmith"
+    path: str | None = None
+    url: str | None = Field(default=None, repr=False)  # may hold a user's password
+    endpoint: str = "api/v1/lineage"
+    timeout: Annotated[PositiveInt, BeforeValidator(_seconds)] = 5
+    api_key: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.transport == "file" and not self.path:
+            raise ValueError("transport: file needs a path, like .lake/openlineage.jsonl")
+        if self.transport == "http" and not self.url:
+            raise ValueError("transport: http needs a url, like http://localhost:5000")
+        return self
 
 
 @dataclass(frozen=True)
@@ -186,7 +253,10 @@ class Settings(_Section):
     staging: StagingSettings = StagingSettings()
     quality: QualitySettings = QualitySettings()
     serving: ServingSettings = ServingSettings()
+    retention: RetentionSettings = RetentionSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     mlflow: MlflowSettings = MlflowSettings()
+    openlineage: OpenLineageSettings = OpenLineageSettings()
     storage_options: Mapping[str, SecretStr] = Field(default_factory=dict)
     parameters: Mapping[str, Scalar] = Field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)

@@ -92,11 +92,12 @@ class Severity(StrEnum):
 
 
 class SourceFormat(StrEnum):
-    """How the records of a landing file are written."""
+    """How the records of a landing file are written; `delta` is a table of somebody else instead of files."""
 
     CSV = "csv"
     JSONL = "jsonl"
     PARQUET = "parquet"
+    DELTA = "delta"
 
 
 class OnMissing(StrEnum):
@@ -426,6 +427,8 @@ class Source:
         start: the first day of history.
         encoding: how text is encoded; only `utf-8` (a byte order mark is dropped).
         max_record_bytes: a longer record is malformed, whatever it holds.
+        path: of a Delta table of somebody else: its folder or URI; relative ones are below the project.
+        date_column: of such a table, the column that says which batch a row belongs to.
     """
 
     name: str
@@ -440,3 +443,10 @@ class Source:
     delimiter: str = ","
     max_record_bytes: int = 1 << 20
     file: str = ""
+    path: str = ""
+    date_column: str = ""
+
+    @property
+    def is_external(self) -> bool:
+        """True for a Delta table of somebody else; there are no landing files then."""
+        return self.format is SourceFormat.DELTA

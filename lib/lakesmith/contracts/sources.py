@@ -38,6 +38,8 @@ _LONGEST_RECORD = 1 << 30
 
 _REQUIRED = ("source", "description", "patterns", "format", "start", "columns")
 _OPTIONAL = ("closed", "complete", "missing", "delimiter", "max_record_bytes")
+_REQUIRED_OF_DELTA = ("source", "description", "format", "path", "date_column", "start", "columns")
+_OPTIONAL_OF_DELTA = ("closed", "missing")
 
 
 def read_source(document: Document, name: str) -> Source:
@@ -47,7 +49,14 @@ def read_source(document: Document, name: str) -> Source:
         document: the file.
         name: the file's name without its ending, which is the source's name.
     """
-    fields = document.top.fields(_REQUIRED, _OPTIONAL)
+    top = document.top.value
+    is_delta = isinstance(top, dict) and top.get("format") == str(SourceFormat.DELTA)
+    # A table of somebody else has no files, so no key about files either.
+    fields = (
+        document.top.fields(_REQUIRED_OF_DELTA, _OPTIONAL_OF_DELTA)
+        if is_delta
+        else document.top.fields(_REQUIRED, _OPTIONAL)
+    )
     fields.read("source", lambda entry: _check_name(entry, name), None)
     file_format = fields.read("format", lambda entry: entry.member(SourceFormat), SourceFormat.CSV)
     plain = Source(name, "", (), file_format, (), date.min)
@@ -66,6 +75,8 @@ def read_source(document: Document, name: str) -> Source:
             "max_record_bytes", lambda entry: entry.whole(1, _LONGEST_RECORD), plain.max_record_bytes
         ),
         file=document.file,
+        path=fields.read("path", _table_path, ""),
+        date_column=fields.read("date_column", Entry.text, ""),
     )
     for pattern in source.patterns:
         if source.completion.marker and _matches(source.completion.marker, pattern):
@@ -74,6 +85,13 @@ def read_source(document: Document, name: str) -> Source:
             )
             document.report(("complete", "marker"), message)
     return source
+
+
+def _table_path(entry: Entry) -> str | None:
+    path = entry.text("the folder or URI of a Delta table")
+    if path is not None and ".." in path.split("/"):
+        entry.report(f"{path!r} must not hold '..'")
+    return path.rstrip("/") if path else path
 
 
 def _matches(path: str, pattern: str) -> bool:

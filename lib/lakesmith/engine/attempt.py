@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.model import Contract
 from lakesmith.engine.audit import BatchAudit, audit
+from lakesmith.engine.columns import note_columns
 from lakesmith.engine.context import Context
 from lakesmith.engine.dumps import with_small_dumps_refused
 from lakesmith.engine.intake import TakingIn
@@ -27,6 +28,7 @@ from lakesmith.engine.serving import serve
 from lakesmith.engine.transforming import (
     SettingsRead,
     changes_with_outcome,
+    forgotten_rows,
     load_job,
     rows_with_outcome,
     transform_inputs,
@@ -39,7 +41,7 @@ from lakesmith.lake.landing import inspect_headers
 from lakesmith.lake.staging import Staged, stage
 from lakesmith.lake.tables import changes_contract, ensure_table
 from lakesmith.ledger.landing_store import shown
-from lakesmith.ledger.records import BatchRecord
+from lakesmith.ledger.records import BatchRecord, InputRead
 from lakesmith.ledger.state import BatchState
 from lakesmith.quality.gate import Gate
 
@@ -60,6 +62,7 @@ class Attempt:
         warnings: afterwards, what an operator should hear of although it stopped nothing.
         batch_warnings: afterwards, the failed warnings of each batch's suite.
         unserved: afterwards, batches that no model could score and that are to repeat the last scores, with the reason.
+        reads: afterwards, what each batch had read, as far as the attempt came.
     """
 
     context: Context
@@ -69,6 +72,7 @@ class Attempt:
     warnings: list[str] = field(default_factory=list)
     batch_warnings: dict[date, tuple[str, ...]] = field(default_factory=dict)
     unserved: dict[date, str] = field(default_factory=dict)
+    reads: dict[date, tuple[InputRead, ...]] = field(default_factory=dict)
 
     @property
     def contract(self) -> Contract:
@@ -95,6 +99,7 @@ class Attempt:
         table = self.contract.table
         with step(Step.READ, table):
             pinned = pin_inputs(self.context, self.contract, self.states)
+            self.reads = {state.batch_date: pinned.reads(state.batch_date) for state in self.states}
             failed = self._without_broken_files(pinned)
             if not self.states:
                 return failed, None
@@ -113,6 +118,8 @@ class Attempt:
             pinned = served.pinned
         settings = SettingsRead(self.context.settings.parameters)
         frame = transformed(job, self.contract, {**inputs, **served.models}, batches, settings)
+        untold = note_columns(self.context, self.run, frame)
+        self.warnings += [untold] if untold else []
         done, version = self._publish(frame, pinned, inputs, settings, self.contract)
         return [*failed, *done], version
 
@@ -157,10 +164,11 @@ class Attempt:
         # The changes of a keyed table are a batch table: they are judged and published first, as any other.
         target = changes_contract(self.contract) if keyed else self.contract
         with step(Step.STAGE, target.table):
+            outcome = changes_with_outcome if keyed else rows_with_outcome
+            rows = outcome(self.contract, frame)
+            left_out = forgotten_rows(self.context, self.contract, pinned, batches)
             staged = stage(
-                changes_with_outcome(self.contract, frame)
-                if keyed
-                else rows_with_outcome(self.contract, frame),
+                rows if left_out is None else rows.unionByName(left_out),
                 target,
                 self.context.lake,
                 self.run.run_id,
@@ -198,6 +206,8 @@ class Attempt:
         broken: dict[date, Exception] = {}
         for source in pinned.sources:
             declared = self.context.project.graph.sources[source.input.target]
+            if declared.is_external:
+                continue
             for seen in inspect_headers(
                 declared, self.context.settings.landing_root, list(source.manifests.values())
             ):
@@ -209,7 +219,10 @@ class Attempt:
                         f"{_named(seen.unknown)}"
                     )
         self.states = [state for state in self.states if state.batch_date not in broken]
-        records = [failed_batch(self.run, self.context, day, error) for day, error in sorted(broken.items())]
+        records = [
+            failed_batch(self.run, self.context, day, error, self.reads[day])
+            for day, error in sorted(broken.items())
+        ]
         return list(self.context.ledger.record(records))
 
     def _audit(

@@ -1,4 +1,4 @@
-"""The audit: every staged batch judged by itself, before anybody can see it.
+"""The audit: every staged batch judged by itself, before anybody can see it; and a published one anew, when its suite changed.
 
 Owns putting together what the files' statistics say, one grouped scan of the staged rows (digest and as much of the suite as
 aggregates answer), the row accounting and the quarantine limit. What a suite means is `lakesmith.quality`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -21,7 +21,7 @@ from lakesmith.lake.reading import read_staged
 from lakesmith.lake.staging import OUTCOME, RowOutcome, Staged
 from lakesmith.lake.tables import BROKEN_RULES, quarantine_contract
 from lakesmith.ledger.location import LakeLocation
-from lakesmith.ledger.records import EMPTY_DIGEST
+from lakesmith.ledger.records import EMPTY_DIGEST, BatchRecord
 from lakesmith.quality.accounting import Accounting
 from lakesmith.quality.gate import BatchVerdict, Gate
 from lakesmith.quality.results import Result
@@ -29,7 +29,7 @@ from lakesmith.quality.results import Result
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-__all__ = ["BatchAudit", "audit"]
+__all__ = ["BatchAudit", "audit", "audit_published"]
 
 _BUCKETS = "key_buckets"
 
@@ -124,23 +124,79 @@ def audit(
             # Nothing ties what was read to what came out; the limit is a share of the latter.
             counted_read = accounting.accounted
         accounting = replace(accounting, read=records.get(day, 0) if counted_read is None else counted_read)
-        refusals = [
-            *accounting.discrepancies(),
-            *(result.summary() for result in verdict.failures),
-            *accounting.over_limit(contract.quarantine_limit),
-        ]
-        audits[day] = BatchAudit(
-            batch_date=day,
-            rows=rows,
-            digest=digest,
-            accounting=accounting,
-            quarantine_digest=quarantine_digests.get(day, EMPTY_DIGEST),
-            results=verdict.results,
-            refusals=tuple(refusals),
-            warnings=tuple(result.summary() for result in verdict.warnings),
-            buckets=frozenset(verdict.extras.get(_BUCKETS) or ()),
+        audits[day] = _concluded(
+            contract, verdict, digest, rows, accounting, quarantine_digests.get(day, EMPTY_DIGEST)
         )
     return audits
+
+
+def audit_published(
+    contract: Contract,
+    gate: Gate,
+    published: DataFrame,
+    standing: Mapping[date, BatchRecord],
+    inputs: Mapping[str, DataFrame],
+    idle: Collection[date],
+) -> dict[date, BatchAudit]:
+    """Judges published batches anew, by what their contract and suite demand now.
+
+    Args:
+        published: the rows of those batches, and maybe of others.
+        standing: the record of each batch.
+        inputs, idle: as for `audit`.
+
+    Raises:
+        LakesmithError: the rows that are there are not those that the records name.
+    """
+    judged = [day for day, record in standing.items() if record.rows or day not in idle]
+    wanted = published.where(F.col(BATCH_DATE).isin(judged))
+    verdicts = gate.evaluate(wanted, judged, inputs, digest_aggregates(contract.columns)) if judged else {}
+    audits: dict[date, BatchAudit] = {}
+    for day, record in standing.items():
+        verdict = verdicts.get(day, BatchVerdict(day, ()))
+        digest, rows = digest_of(contract.columns, verdict.extras or None)
+        if digest != record.digest:
+            raise LakesmithError(
+                f"{contract.table} {day}: the published files hold other rows than run {record.run_id} wrote "
+                f"({rows:,} rows, recorded were {record.rows:,}). Look at the disk, then write the batch anew: "
+                f"lakesmith run --date {day + timedelta(contract.lag_days)} --table {contract.table} --force"
+            )
+        accounting = Accounting(
+            read=rows + record.quarantined + sum(record.dropped.values())
+            if record.read is None or contract.rows is not Rows.PRESERVING
+            else record.read,
+            published=rows,
+            quarantined=record.quarantined,
+            dropped=record.dropped,
+        )
+        audits[day] = _concluded(contract, verdict, digest, rows, accounting, EMPTY_DIGEST)
+    return audits
+
+
+def _concluded(
+    contract: Contract,
+    verdict: BatchVerdict,
+    digest: str,
+    rows: int,
+    accounting: Accounting,
+    quarantine_digest: str,
+) -> BatchAudit:
+    refusals = [
+        *accounting.discrepancies(),
+        *(result.summary() for result in verdict.failures),
+        *accounting.over_limit(contract.quarantine_limit),
+    ]
+    return BatchAudit(
+        batch_date=verdict.batch_date,
+        rows=rows,
+        digest=digest,
+        accounting=accounting,
+        quarantine_digest=quarantine_digest,
+        results=verdict.results,
+        refusals=tuple(refusals),
+        warnings=tuple(result.summary() for result in verdict.warnings),
+        buckets=frozenset(verdict.extras.get(_BUCKETS) or ()),
+    )
 
 
 def _reasons_to_drop(frame: DataFrame) -> dict[date, dict[str, int]]:

@@ -5,25 +5,31 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakesmith import __version__
 from lakesmith.config.settings import Settings
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.project import Project
+from lakesmith.ledger.external import ExternalTable
 from lakesmith.ledger.fingerprint import fingerprints_by
 from lakesmith.ledger.history import Ledger
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.manifest import DayFiles, LandingFolder, Manifest
-from lakesmith.ledger.records import Fingerprints
+from lakesmith.ledger.nights import choose_night
+from lakesmith.ledger.ops import Ops
+from lakesmith.ledger.records import Fingerprints, NightRecord
 from lakesmith.ledger.source_commit import source_commit
 from lakesmith.ledger.state import Judge
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from lakesmith.engine.openlineage import LineageEvents
 
 __all__ = ["Context"]
 
@@ -38,12 +44,19 @@ class Context:
         project: the checked contracts.
         settings: the environment's.
         model_versions: model -> version that scores batches, whatever they were scored with before.
+        why: in the words of whoever started the process, for what it does by force.
+        night: as of which the ledger is read; None for the present, which all that writes needs.
+        columns_noted: tables with the data fingerprints whose columns are in `ops.columns` already.
     """
 
     project: Project
     settings: Settings
     model_versions: Mapping[str, int] = field(default_factory=dict)
+    why: str = ""
+    night: NightRecord | None = None
+    columns_noted: set[tuple[str, str]] = field(default_factory=set)
     _fingerprints: dict[tuple[str, int], Fingerprints] = field(default_factory=dict)
+    _looked_at: dict[str, LandingFolder | ExternalTable] = field(default_factory=dict)
 
     @cached_property
     def lake(self) -> LakeLocation:
@@ -54,7 +67,27 @@ class Context:
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger of that lake."""
-        return Ledger(self.lake)
+        return Ledger(self.lake, self.night)
+
+    def as_of(self, night: str | None) -> Context:
+        """The same project and lake, for reading only, as a night left it.
+
+        Args:
+            night: see `lakesmith.ledger.nights.choose_night`; None stays with the present.
+
+        Raises:
+            UsageError: no record ends with that night.
+        """
+        if night is None:
+            return self
+        return replace(self, night=choose_night(Ops(self.lake), night))
+
+    @cached_property
+    def events(self) -> LineageEvents:
+        """Where runs tell OpenLineage of themselves; nothing is told unless the settings say so."""
+        from lakesmith.engine.openlineage import LineageEvents
+
+        return LineageEvents(self)
 
     @cached_property
     def spark(self) -> SparkSession:
@@ -85,17 +118,25 @@ class Context:
         """The version of the library at work."""
         return __version__
 
-    def folder(self, source: str) -> LandingFolder:
-        """The landing folder of a source."""
-        return LandingFolder(self.project.graph.sources[source], self.settings.landing_root)
+    def folder(self, source: str) -> LandingFolder | ExternalTable:
+        """The landing folder of a source, or the table of somebody else, as it is now."""
+        declared = self.project.graph.sources[source]
+        if not declared.is_external:
+            return LandingFolder(declared, self.settings.landing_root)
+        path = declared.path
+        if "://" not in path and not Path(path).is_absolute():
+            path = str(self.project.root / path)
+        return ExternalTable(declared, path, self.lake.storage_options)
 
     def landed(self, source: str, days: BatchRange) -> Mapping[date, DayFiles]:
         """The landing files of a source's days, as they are now."""
-        return self.folder(source).days(days.first, days.last)
+        # Kept, so that all days of somebody else's table are pinned at the version that was looked at.
+        self._looked_at[source] = self.folder(source)
+        return self._looked_at[source].days(days.first, days.last)
 
     def pin(self, source: str, files: DayFiles, known: Manifest | None) -> Manifest:
         """The manifest of a day's files; content already known by size and time is not read again."""
-        return self.folder(source).pin(files, known)
+        return (self._looked_at.get(source) or self.folder(source)).pin(files, known)
 
     def fingerprints(self, table: str, scheme: int) -> Fingerprints:
         """The fingerprints of a table as its files stand, computed once in a process."""

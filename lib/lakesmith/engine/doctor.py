@@ -15,8 +15,9 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from lakesmith.contracts.project import Project
 from lakesmith.engine.context import Context
 from lakesmith.errors import ConfigurationError, InvalidProject, InvalidSettings, LakesmithError
 from lakesmith.ledger.fingerprint import SCHEME
+from lakesmith.ledger.manifest import DayState
 from lakesmith.ledger.ops import OPS_TABLES
 
 __all__ = ["Check", "Verdict", "examine"]
@@ -295,13 +297,26 @@ def _landing(settings: Settings, project: Project | None) -> Iterator[Check]:
         except LakesmithError as error:
             yield _problem(f"source {name}", str(error))
             continue
-        if days:
+        if source.is_external:
+            yield from _external(context, name, days)
+        elif days:
             yield _ok(f"source {name}", f"files of {len(days):,} days, {days[0]} .. {days[-1]}")
         else:
             wanted = f"{root}/{name}/{source.patterns[0]}"
             yield _warning(
                 f"source {name}", f"no file like {wanted}", "deliver files there, or try: lakesmith demo"
             )
+
+
+def _external(context: Context, name: str, days: Sequence[date]) -> Iterator[Check]:
+    """Whether the table of somebody else can be read."""
+    source = context.project.graph.sources[name]
+    if days:
+        yield _ok(f"source {name}", f"rows of {len(days):,} days, {days[0]} .. {days[-1]}, in {source.path}")
+        return
+    looked_at = context.folder(name).days(source.start, source.start)[source.start]
+    reason = looked_at.reason if looked_at.state is DayState.INCOMPLETE else f"{source.path} holds no row yet"
+    yield _warning(f"source {name}", reason, f"ask who makes the table, or change {source.file}")
 
 
 def _lake(settings: Settings, project: Project | None) -> Iterator[Check]:

@@ -16,7 +16,7 @@ from lakesmith.contracts.declaration import ModelDeclaration
 from lakesmith.contracts.model import ModelRole
 from lakesmith.engine.context import Context
 from lakesmith.engine.training import Trained, TrainingProgress, known_night, recipe, train
-from lakesmith.ledger.model_events import ModelEvent
+from lakesmith.ledger.model_events import ModelEvent, TrainedOn
 from lakesmith.ledger.ops import now
 from lakesmith.ml import plots
 from lakesmith.ml.card import model_card
@@ -55,7 +55,16 @@ def keep(context: Context, trained: Trained, reason: str) -> ModelEvent:
         run = log_training(store, _log(context, trained, reason, version, code))
     model, night = trained.declaration.name, trained.pinned.dates.night
     first = next_batch(context, model)
-    event = ModelRegistry(store, context.ledger).register(model, run, night, trained.verdicts, reason, first)
+    pinned = trained.pinned
+    event = ModelRegistry(store, context.ledger).register(
+        model,
+        run,
+        night,
+        trained.verdicts,
+        reason,
+        first,
+        TrainedOn(pinned.versions, pinned.digests, pinned.dates.test),
+    )
     # Only now has the card a version to be headed by.
     with tempfile.TemporaryDirectory(prefix="lakesmith-card-") as folder, store.translating():
         card = _card_text(trained, version, run.run_id, event.version)

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
 from typing import Protocol
 
-from lakesmith.contracts.days import BatchRange
-from lakesmith.contracts.graph import TableGraph
+from lakesmith.contracts.days import BatchRange, merge_days
 from lakesmith.engine.context import Context
 from lakesmith.engine.outcome import NightResult, TableResult
-from lakesmith.errors import SparkLost, Stopped
+from lakesmith.errors import InputMissing, SparkLost, Stopped
 from lakesmith.ledger.ops import now
-from lakesmith.ledger.plan import Plan, Step, make_plan
+from lakesmith.ledger.plan import Asked, Plan, Step, make_plan, with_needed
 from lakesmith.ledger.records import NightRecord
+from lakesmith.ledger.state import State
 
-__all__ = ["Progress", "execute", "plan_nights"]
+__all__ = ["Progress", "all_nights", "current_versions", "execute", "plan_nights", "refuse_without_parents"]
+
+_RANGES_SHOWN = 3
 
 
 class Progress(Protocol):
@@ -38,22 +41,64 @@ class _Silent:
 
 
 def plan_nights(
-    context: Context, nights: BatchRange, tables: Sequence[str] = (), *, force: bool = False
+    context: Context,
+    nights: BatchRange,
+    tables: Sequence[str] = (),
+    *,
+    force: bool = False,
+    stale_only: bool = False,
+    look_back: bool = False,
+    with_parents: bool = False,
 ) -> Plan:
     """What a run of these nights would do now.
 
     Args:
         tables: only these; none means all.
         force: also compute what is fresh.
+        stale_only: only what was published and has changed since.
+        look_back: also take up what happened to earlier batches, as far back as each table's horizon.
+        with_parents: also whatever these tables' batches need and lack, of whichever night.
 
     Raises:
         UsageError: a table that no contract declares.
     """
     graph = context.project.graph
-    for table in tables:
-        graph.contract(table)
-    states = context.judge.judge(nights, tables or None)
-    return make_plan(graph, nights, states, force=force)
+    contracts = [graph.contract(table) for table in tables or graph.order]
+    asked = Asked(nights, tuple(tables), force, stale_only, look_back, with_parents)
+    back = max(contract.horizon_days or 0 for contract in contracts) if look_back else 0
+    judged = BatchRange(nights.first - timedelta(back), nights.last)
+    if not with_parents:
+        return make_plan(graph, asked, context.judge.judge(judged, tables or None))
+    everything = context.judge.judge(judged, tables or None, with_parents=True)
+    return make_plan(graph, asked, with_needed(graph, asked, everything))
+
+
+def refuse_without_parents(context: Context, plan: Plan) -> None:
+    """Ends a plan for some tables that lack what their parents could have.
+
+    Raises:
+        InputMissing: batches of other tables were never published, could be run, and the plan's own need them.
+    """
+    blocked = {
+        (s.table, s.batch_date) for s in plan.waiting if s.state is State.BLOCKED and not s.for_failure
+    }
+    if not blocked:
+        return
+    whole = plan_nights(context, plan.nights, plan.asked.tables, force=plan.asked.force, with_parents=True)
+    coming = {(step.table, day) for step in whole.steps for day in step.batches}
+    lacking = {
+        step.table: merge_days(step.batches) for step in whole.steps if step.table not in plan.asked.tables
+    }
+    if blocked & coming and lacking:
+        listed = "; ".join(
+            f"{table} {', '.join(str(days) for days in ranges[:_RANGES_SHOWN])}"
+            f"{f' and {len(ranges) - _RANGES_SHOWN} more ranges' if len(ranges) > _RANGES_SHOWN else ''}"
+            for table, ranges in lacking.items()
+        )
+        raise InputMissing(
+            f"{', '.join(plan.asked.tables)} {plan.nights}: {len(blocked & coming):,} batches need others first, which are not "
+            f"part of this: {listed}. Nothing was run. Include them: --with-parents"
+        )
 
 
 def execute(context: Context, plan: Plan, progress: Progress | None = None) -> NightResult:
@@ -70,16 +115,23 @@ def execute(context: Context, plan: Plan, progress: Progress | None = None) -> N
     began = time.monotonic()
     results: dict[str, TableResult] = {}
     steps = {step.table: step for step in plan.steps}
+    if plan.steps:
+        context.events.night_started(plan.nights)
     for table in plan.tables:
         step = steps.get(table)
         if step is not None:
             progress.started(step)
             result = run_table(
-                context, context.project.graph.contracts[table], step.batches, force=plan.force
+                context,
+                context.project.graph.contracts[table],
+                step.batches,
+                force=plan.asked.force,
+                audits=tuple(step.audits),
             )
         else:
             result = TableResult(table)
         result.unchanged += plan.untouched_in[table]
+        result.unchanged += sum(s.table == table for s in plan.behind)
         result.waiting += [s for s in plan.waiting if s.table == table]
         results[table] = result
         if step is not None:
@@ -93,9 +145,20 @@ def execute(context: Context, plan: Plan, progress: Progress | None = None) -> N
 
         decisions = decide(context, plan.nights)
     night = NightResult(plan.nights, results, time.monotonic() - began, decisions)
+    context.events.night_ended(night)
     if plan.steps and _is_whole(context, plan.nights, results):
-        _record_night(context, context.project.graph, night)
+        _record_night(context, plan, night)
     return night
+
+
+def all_nights(context: Context) -> BatchRange | None:
+    """From the first night of history to the newest one for which there is a landing file or a record; None without any."""
+    graph = context.project.graph
+    days = [day for source in graph.sources for day in context.folder(source).all_days()[-1:]]
+    for table, contract in graph.contracts.items():
+        days += [day + timedelta(contract.lag_days) for day in context.ledger.history(table).records]
+    first = min(graph.starts.values())
+    return BatchRange(min(first, *days), max(days)) if days else None
 
 
 def _was_cut(results: Iterable[TableResult]) -> bool:
@@ -109,7 +172,9 @@ def _is_whole(context: Context, nights: BatchRange, tables: Collection[str]) -> 
     return all(table in tables for table in judge.graph.order if judge.due(table, nights) is not None)
 
 
-def _record_night(context: Context, graph: TableGraph, night: NightResult) -> None:
+def current_versions(context: Context) -> dict[str, int]:
+    """The version of every table there is now, quarantine tables included."""
+    graph = context.project.graph
     context.ledger.refresh(graph.order)
     versions = {
         table: live.version for table in graph.order if (live := context.ledger.live(table)) is not None
@@ -118,9 +183,15 @@ def _record_night(context: Context, graph: TableGraph, night: NightResult) -> No
         quarantine = context.lake.open(contract.quarantine_table)
         if quarantine is not None:
             versions[contract.quarantine_table] = quarantine.version()
-    troubles = {table: _trouble(result) for table, result in night.tables.items() if not result.is_whole}
+    return versions
+
+
+def _record_night(context: Context, plan: Plan, night: NightResult) -> None:
+    versions = current_versions(context)
+    troubles = {table: f"{number:,} left" for table, number in plan.left_in.items() if number}
+    troubles |= {table: _trouble(result) for table, result in night.tables.items() if not result.is_whole}
     context.ledger.ops.append(
-        [NightRecord(night.nights.first, night.nights.last, now(), night.is_complete, versions, troubles)]
+        [NightRecord(night.nights.first, night.nights.last, now(), not troubles, versions, troubles)]
     )
 
 

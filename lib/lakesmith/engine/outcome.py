@@ -97,9 +97,9 @@ class NightResult:
             if result.with_outcome(BatchOutcome.FAILED) and not isinstance(result.error, InputMissing)
         ]
         if ExitCode.REJECTED in errors or failed or self._any(BatchOutcome.REJECTED):
-            others = len(self.nights) > 1 and self._any(
-                BatchOutcome.PUBLISHED, BatchOutcome.CONFIRMED, BatchOutcome.EMPTY
-            )
+            # A single night has several batches of a table where it looks back.
+            several = len(self.nights) > 1 or any(len(found.batches) > 1 for found in self.tables.values())
+            others = several and self._any(BatchOutcome.PUBLISHED, BatchOutcome.CONFIRMED, BatchOutcome.EMPTY)
             return ExitCode.PARTIAL if others else ExitCode.REJECTED
         if ExitCode.BUSY in errors:
             return ExitCode.BUSY

@@ -7,7 +7,7 @@ those files that are live in the pinned version.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from lakesmith.contracts.days import BatchRange
@@ -15,6 +15,9 @@ from lakesmith.contracts.model import Contract, Input, ModelRole
 from lakesmith.engine.context import Context
 from lakesmith.errors import InputChanged, InputMissing
 from lakesmith.ledger.arms import Arm, ServedBy, arms_on, recorded_arms, served_read
+from lakesmith.ledger.external import ExternalTable
+from lakesmith.ledger.forgotten import Forgotten
+from lakesmith.ledger.history import TableHistory
 from lakesmith.ledger.live import NO_FILES, LiveTable
 from lakesmith.ledger.manifest import Manifest
 from lakesmith.ledger.records import EMPTY_DIGEST, InputRead
@@ -49,6 +52,10 @@ class PinnedTable:
         """All days that any batch of the run may read; None when there are none."""
         return _hull(self.windows.values())
 
+    def files_of(self, day: date) -> str:
+        """The digest of the live files of one batch, as pinned."""
+        return self.live.files_of(day) if self.live is not None else NO_FILES
+
     def rows(self, day: date) -> int:
         """Rows of one batch of the input, from the statistics of its files."""
         batch = self.live.batches.get(day) if self.live is not None else None
@@ -63,11 +70,18 @@ class PinnedTable:
 
 @dataclass(frozen=True)
 class PinnedSource:
-    """One source input of a run: the files of each of its batches, by content."""
+    """One source input of a run: the files of each of its batches, by content.
+
+    Args:
+        forgotten: whose records are left out.
+        table: the table of somebody else, at the version that is read; None for landing files.
+    """
 
     input: Input
     manifests: Mapping[date, Manifest]
     reads: Mapping[date, InputRead]
+    forgotten: Forgotten = field(default_factory=Forgotten)
+    table: ExternalTable | None = None
 
 
 @dataclass(frozen=True)
@@ -147,22 +161,35 @@ class PinnedInputs:
             if opened is None or opened.version() == pinned.version:
                 continue
             present = LiveTable.of(opened)
+            table = pinned.contract.table
             if (
                 pinned.contract.keyed is not None
                 and pinned.live is not None
                 and pinned.live.files != present.files
             ):
                 raise InputChanged(
-                    f"{pinned.contract.table} was republished while this run worked on what it held before; "
+                    f"{table} was republished while this run worked on what it held before; "
                     f"nothing was published. Run again."
                 )
-            for day in pinned.days:
-                was = pinned.live.files_of(day) if pinned.live is not None else NO_FILES
-                if present.files_of(day) != was:
+            changed = [day for day in pinned.days if present.files_of(day) != pinned.files_of(day)]
+            if changed:
+                context.ledger.refresh([table])
+                # Looking records what a crash left unrecorded.
+                context.ledger.live(table)
+            for day in changed:
+                if not _same_rows(
+                    context.ledger.history(table), day, pinned.files_of(day), present.files_of(day)
+                ):
                     raise InputChanged(
-                        f"{pinned.contract.table} {day} was republished while this run worked on what it held before; "
+                        f"{table} {day} was republished while this run worked on what it held before; "
                         f"nothing was published. Run again."
                     )
+
+
+def _same_rows(history: TableHistory, day: date, before: str, after: str) -> bool:
+    """True when a batch got other files with the same rows, as a compaction gives it."""
+    found = {r.files: r.digest for r in history.records.get(day, ()) if r.outcome.stands}
+    return before in found and found.get(after) == found[before]
 
 
 def pin_inputs(context: Context, contract: Contract, states: Sequence[BatchState]) -> PinnedInputs:
@@ -218,6 +245,7 @@ def _pin_table(context: Context, entry: Input, states: Sequence[BatchState]) -> 
                 if sums is not None
                 else WindowDigests(start).of(None),
                 left_out=tuple(d.isoformat() for table, d in state.left_out if table == entry.target),
+                window=_ends(windows[state.batch_date]),
             )
             for state in states
         },
@@ -227,6 +255,10 @@ def _pin_table(context: Context, entry: Input, states: Sequence[BatchState]) -> 
 def _hull(windows: Iterable[BatchRange | None]) -> BatchRange | None:
     reached = [window for window in windows if window is not None]
     return BatchRange(min(w.first for w in reached), max(w.last for w in reached)) if reached else None
+
+
+def _ends(window: BatchRange | None) -> tuple[str, ...]:
+    return (window.first.isoformat(), window.last.isoformat()) if window is not None else ()
 
 
 def _closed_days(
@@ -245,13 +277,17 @@ def _pin_source(context: Context, entry: Input, states: Sequence[BatchState]) ->
     files = folder.days(min(days), max(days))
     # Contents are hashed anew: what a run publishes must not rest on a size and a time that stayed the same.
     manifests = {day: folder.pin(files[day]) for day in days}
+    table = folder if isinstance(folder, ExternalTable) else None
+    version = table.version if table is not None else None
     return PinnedSource(
         input=entry,
         manifests=manifests,
         reads={
-            day: InputRead(entry.name, entry.target, None, manifest.digest, files=manifest.to_files())
+            day: InputRead(entry.name, entry.target, version, manifest.digest, files=manifest.to_files())
             for day, manifest in manifests.items()
         },
+        forgotten=context.ledger.forgotten(),
+        table=table,
     )
 
 

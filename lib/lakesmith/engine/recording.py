@@ -6,6 +6,7 @@ ledger's.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,6 +23,7 @@ from lakesmith.ledger.records import (
     EMPTY_DIGEST,
     BatchOutcome,
     BatchRecord,
+    InputRead,
     QualityRecord,
     RunOutcome,
     RunRecord,
@@ -30,7 +32,16 @@ from lakesmith.ledger.records import (
 if TYPE_CHECKING:
     from lakesmith.engine.audit import BatchAudit
 
-__all__ = ["RunIdentity", "audited_batch", "failed_batch", "quality_records", "run_record", "without_values"]
+__all__ = [
+    "RunIdentity",
+    "audited_batch",
+    "bounded",
+    "failed_batch",
+    "new_run_id",
+    "quality_records",
+    "run_record",
+    "without_values",
+]
 
 _SHOWN = 5
 
@@ -47,6 +58,11 @@ class RunIdentity:
     contract: Contract
     batches: tuple[date, ...]
     started: datetime
+
+
+def new_run_id() -> str:
+    """The name of a run: when it began, and something that no other has."""
+    return f"{now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
 
 
 def audited_batch(
@@ -71,12 +87,18 @@ def audited_batch(
         inputs=pinned.reads(day),
         settings=settings,
         files=NO_FILES,
-        reason=_bounded(found.refusals),
+        reason=bounded(found.refusals),
     )
 
 
-def failed_batch(run: RunIdentity, context: Context, day: date, error: Exception) -> BatchRecord:
-    """A batch that never came to an audit, and why."""
+def failed_batch(
+    run: RunIdentity, context: Context, day: date, error: Exception, inputs: tuple[InputRead, ...] = ()
+) -> BatchRecord:
+    """A batch that never came to an audit, and why.
+
+    Args:
+        inputs: what it had read; none where it did not come so far.
+    """
     return BatchRecord(
         table=run.contract.table,
         batch_date=day,
@@ -90,7 +112,7 @@ def failed_batch(run: RunIdentity, context: Context, day: date, error: Exception
         quarantined=0,
         dropped={},
         fingerprints=context.fingerprints(run.contract.table, SCHEME),
-        inputs=(),
+        inputs=inputs,
         settings={},
         files=NO_FILES,
         reason=without_values(error),
@@ -194,7 +216,7 @@ def _spark_jobs(context: Context, run_id: str) -> int:
     return len(context.spark.sparkContext.statusTracker().getJobIdsForGroup(run_id))
 
 
-def _bounded(reasons: Sequence[str]) -> str:
+def bounded(reasons: Sequence[str]) -> str:
     """The first few reasons, whatever the data does."""
     more = len(reasons) - _SHOWN
     shown = "; ".join(reasons[:_SHOWN])

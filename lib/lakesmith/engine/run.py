@@ -7,17 +7,19 @@ laptop, a test, a cluster, a night and a backfill.
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from types import MappingProxyType
 
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.model import Contract, Mode
 from lakesmith.engine.attempt import Attempt
+from lakesmith.engine.auditing_again import AuditAgain
 from lakesmith.engine.context import Context
+from lakesmith.engine.forcing import record_forced
 from lakesmith.engine.outcome import TableResult
-from lakesmith.engine.recording import RunIdentity, failed_batch, run_record
+from lakesmith.engine.recording import RunIdentity, failed_batch, new_run_id, run_record
 from lakesmith.engine.repeating import NothingToRepeat, last_scores
 from lakesmith.errors import DataRejected, LakesmithError, SparkLost, Stopped, is_retryable
 from lakesmith.faults import Side, Step, reached, step
@@ -25,7 +27,7 @@ from lakesmith.jobs import Job
 from lakesmith.lake.landing import translate
 from lakesmith.lake.lease import hold
 from lakesmith.ledger.ops import now
-from lakesmith.ledger.records import BatchRecord
+from lakesmith.ledger.records import BatchRecord, InputRead
 from lakesmith.ledger.state import BatchState, State
 
 __all__ = ["run_table"]
@@ -40,6 +42,7 @@ def run_table(
     *,
     job: Job | None = None,
     force: bool = False,
+    audits: Sequence[date] = (),
 ) -> TableResult:
     """Runs a table for some batches, as far as they need it and can be run.
 
@@ -49,16 +52,23 @@ def run_table(
         wanted: the batches, in order.
         job: the table's job; None loads it from the file that the contract names.
         force: compute fresh batches too. Rows that come out equal are still not published again.
+        audits: fresh batches to audit again where that is due; their transform is not run.
     """
     result = TableResult(contract.table)
-    groups = [[day] for day in wanted] if contract.mode is Mode.PER_BATCH else [list(wanted)]
+    groups = (
+        [[day] for day in wanted] if contract.mode is Mode.PER_BATCH else [list(wanted)] if wanted else []
+    )
     wait = timedelta(seconds=context.settings.lease.wait)
     try:
         reached(Side.BEFORE, Step.LEASE, contract.table)
-        with hold(context.lake, contract.table, _new_run_id(), wait):
+        with hold(context.lake, contract.table, new_run_id(), wait):
             reached(Side.AFTER, Step.LEASE, contract.table)
             for group in groups:
                 _run_group(context, contract, group, job, result, force=force)
+            if audits:
+                _audit_again(context, contract, audits, result)
+        if force:
+            record_forced(context, contract, wanted, result)
     except Stopped as error:
         result.error = error
     except Exception as error:
@@ -82,11 +92,14 @@ def _run_group(
     unserved: dict[date, str] = {}
     states = _judged(context, contract, wanted)
     for state in states:
-        if state.state is State.BLOCKED and state.runnable:
+        if state.held:
+            # A person restored it, and no run may take that back.
+            result.unchanged += 1
+        elif state.state is State.BLOCKED and state.runnable:
             unserved[state.batch_date] = state.reason
-        elif state.runnable or (force and state.state is State.FRESH):
+        elif state.runnable or (force and (state.state is State.FRESH or state.behind)):
             runnable.append(state)
-        elif state.state in (State.FRESH, State.CLOSED):
+        elif state.state in (State.FRESH, State.CLOSED) or state.behind:
             result.unchanged += 1
         else:
             result.waiting.append(state)
@@ -103,6 +116,17 @@ def _run_group(
         for state in states:
             if state.batch_date in unserved:
                 _repeat(context, contract, state, unserved[state.batch_date], result)
+
+
+def _audit_again(context: Context, contract: Contract, wanted: Sequence[date], result: TableResult) -> None:
+    """One run that judges what is published, where that is still due."""
+    states = [state for state in _judged(context, contract, wanted) if state.audit]
+    result.unchanged += len(wanted) - len(states)
+    if states:
+        run = RunIdentity(new_run_id(), contract, tuple(s.batch_date for s in states), now())
+        again = AuditAgain(context, run, states)
+        _ = context.spark
+        _recorded(context, again, again.execute, result)
 
 
 def _judged(context: Context, contract: Contract, wanted: Sequence[date]) -> list[BatchState]:
@@ -145,29 +169,31 @@ def _repeat(
 
 
 def _new_attempt(context: Context, contract: Contract, states: Sequence[BatchState]) -> Attempt:
-    run = RunIdentity(_new_run_id(), contract, tuple(s.batch_date for s in states), now())
+    run = RunIdentity(new_run_id(), contract, tuple(s.batch_date for s in states), now())
     return Attempt(context, run, states)
 
 
 def _recorded(
     context: Context,
-    attempt: Attempt,
+    attempt: Attempt | AuditAgain,
     carry_out: Callable[[], tuple[list[BatchRecord], int | None]],
     result: TableResult,
 ) -> date | None:
     """Carries an attempt out and writes down what came of it. Returns the batch that ended it, when others can do without."""
     run = attempt.run
+    context.events.run_started(run)
     try:
         records, version = carry_out()
     except Stopped as error:
         if context.spark_is_alive:
             context.spark.sparkContext.cancelJobGroup(run.run_id)
         result.runs.append(context.ledger.record_run(run_record(run, context, (), error=error)))
+        context.events.run_ended(run, result.runs[-1])
         raise
     except Exception as error:
         lost = context.spark_started and not context.spark_is_alive
         known = SparkLost() if lost else translate(error) or error
-        return _ended(context, run, known, result)
+        return _ended(context, run, known, result, attempt.reads)
     for record in records:
         _note(result, record)
     result.unchanged += len(attempt.unchanged)
@@ -175,14 +201,22 @@ def _recorded(
     done = [*records, *attempt.unchanged]
     if not done and attempt.unserved:
         # What stands in for the model is a run of its own.
+        context.events.run_ended(run, None)
         return None
     with step(Step.RECORD, run.contract.table):
         whole = run_record(run, context, done, version=version, warnings=attempt.warnings)
         result.runs.append(context.ledger.record_run(whole))
+    context.events.run_ended(run, whole, done)
     return None
 
 
-def _ended(context: Context, run: RunIdentity, error: Exception, result: TableResult) -> date | None:
+def _ended(
+    context: Context,
+    run: RunIdentity,
+    error: Exception,
+    result: TableResult,
+    reads: Mapping[date, tuple[InputRead, ...]] = MappingProxyType({}),
+) -> date | None:
     """Writes down that an error ended a run: its batches failed, unless trying again as they are can help."""
     alone = error.batch_date if isinstance(error, DataRejected) else None
     if alone is not None:
@@ -191,12 +225,15 @@ def _ended(context: Context, run: RunIdentity, error: Exception, result: TableRe
         result.error = error
     _log_foreign(run.contract, error)
     records = (
-        () if is_retryable(error) else tuple(failed_batch(run, context, day, error) for day in run.batches)
+        ()
+        if is_retryable(error)
+        else tuple(failed_batch(run, context, day, error, reads.get(day, ())) for day in run.batches)
     )
     context.ledger.record(records)
     for record in records:
         _note(result, record)
     result.runs.append(context.ledger.record_run(run_record(run, context, records, error=error)))
+    context.events.run_ended(run, result.runs[-1])
     return alone
 
 
@@ -210,7 +247,3 @@ def _note(result: TableResult, record: BatchRecord) -> None:
     result.batches[record.batch_date] = record.outcome
     if not record.outcome.stands:
         result.reasons[record.batch_date] = record.reason
-
-
-def _new_run_id() -> str:
-    return f"{now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"

@@ -73,9 +73,19 @@ def submit_one(job: Job, file: Path, arguments: Sequence[str]) -> ExitCode:
         contract = context.project.graph.contract(job.table)
         nights = _nights(options)
         due = context.judge.due(job.table, nights)
+        # The plan names what it looks back on; all that is due is judged again when the lease is held.
+        plan = plan_nights(context, nights, [job.table], force=options.force, look_back=len(nights) == 1)
+        wanted = {day for step in plan.steps for day in step.batches} | set(due or ())
         result = (
-            run_table(context, contract, due.days(), job=job, force=options.force)
-            if due
+            run_table(
+                context,
+                contract,
+                sorted(wanted),
+                job=job,
+                force=options.force,
+                audits=[day for step in plan.steps for day in step.audits],
+            )
+            if wanted
             else TableResult(job.table)
         )
         return NightResult(nights, {job.table: result}, 0.0)
@@ -90,7 +100,9 @@ def submit_night(file: Path, arguments: Sequence[str]) -> ExitCode:
 
     def run(options: argparse.Namespace) -> NightResult:
         context = open_context(options.env, _project_of(file))
-        return execute(context, plan_nights(context, _nights(options), options.table, force=options.force))
+        nights = _nights(options)
+        plan = plan_nights(context, nights, options.table, force=options.force, look_back=len(nights) == 1)
+        return execute(context, plan)
 
     return _guarded(parser, arguments, run)
 

@@ -14,18 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from lakesmith.contracts.model import BATCH_DATE, Contract
+from lakesmith.contracts.model import BATCH_DATE, Contract, Rows
+from lakesmith.contracts.subjects import source_columns
 from lakesmith.contracts.types import PrimitiveType
 from lakesmith.engine.context import Context
-from lakesmith.engine.pinning import PinnedInputs
+from lakesmith.engine.pinning import PinnedInputs, PinnedSource
 from lakesmith.errors import ConfigurationError, SchemaMismatch
 from lakesmith.jobs import Job
+from lakesmith.lake.external import read_external
 from lakesmith.lake.keyed import as_of_pairs, last_of_each_day, marked_changes
-from lakesmith.lake.landing import read_source
+from lakesmith.lake.landing import Erasure, read_source
+from lakesmith.lake.plan_columns import marked
 from lakesmith.lake.reading import read_batches, read_buckets
 from lakesmith.lake.staging import OUTCOME, RowOutcome
 from lakesmith.lake.tables import BROKEN_RULES, changes_contract
 from lakesmith.lake.windowing import window_pairs
+from lakesmith.ledger.forgotten import FORGOTTEN
 from lakesmith.quality.predicates import row_rules
 
 if TYPE_CHECKING:
@@ -35,6 +39,7 @@ __all__ = [
     "DROPPED",
     "SettingsRead",
     "changes_with_outcome",
+    "forgotten_rows",
     "load_job",
     "rows_with_outcome",
     "transform_inputs",
@@ -50,6 +55,7 @@ _KINDS_OF_VALUES = {
     bool: ("boolean",),
     int: ("tinyint", "smallint", "int", "bigint"),
 }
+_POSITION = ("source_file", "record_no")
 _FLOATING = (PrimitiveType("double"), PrimitiveType("float"))
 
 
@@ -105,7 +111,7 @@ def load_job(root: Path, contract: Contract) -> Job:
 def transform_inputs(
     context: Context, contract: Contract, pinned: PinnedInputs, batches: Sequence[date]
 ) -> dict[str, DataFrame]:
-    """The DataFrames of a transform, each holding only what the windows of these batches allow."""
+    """The DataFrames of a transform, each holding only what the windows of these batches allow, and marked by its name."""
     frames: dict[str, DataFrame] = {}
     for table in pinned.tables:
         if table.contract.keyed is not None:
@@ -118,12 +124,63 @@ def transform_inputs(
             rows, table.input.window, batches, start, spread_by=table.contract.key
         )
     for source in pinned.sources:
-        manifests = [source.manifests[day] for day in batches]
-        declared = context.project.graph.sources[source.input.target]
-        frames[source.input.name] = read_source(
-            context.spark, declared, context.settings.landing_root, manifests
+        frames[source.input.name] = _read_source(context, source, batches, theirs=False)
+    return {name: marked(frame, name) for name, frame in frames.items()}
+
+
+def forgotten_rows(
+    context: Context, contract: Contract, pinned: PinnedInputs, batches: Sequence[date]
+) -> DataFrame | None:
+    """The records that a transform never saw since they name somebody forgotten, as rows that were dropped.
+
+    Nothing but their position is in them, so that what was read still adds up.
+
+    Returns:
+        Rows as `rows_with_outcome` gives them; None where there are none to account for.
+    """
+    if contract.rows is not Rows.PRESERVING:
+        return None
+    found: DataFrame | None = None
+    for source in pinned.sources:
+        if not source.forgotten:
+            continue
+        records = _read_source(context, source, batches, theirs=True)
+        rows = records.select(
+            *[
+                F.col(c.name) if c.name in _POSITION else F.lit(None).cast(str(c.type)).alias(c.name)
+                for c in contract.columns
+            ],
+            F.array(F.lit(FORGOTTEN)).alias(BROKEN_RULES),
+            BATCH_DATE,
+            F.lit(str(RowOutcome.DROPPED)).alias(OUTCOME),
         )
-    return frames
+        found = rows if found is None else found.unionByName(rows)
+    return found
+
+
+def _read_source(
+    context: Context, source: PinnedSource, batches: Sequence[date], *, theirs: bool
+) -> DataFrame:
+    """The records of a source, without those that name somebody forgotten; or the positions of just those."""
+    graph = context.project.graph
+    if source.table is not None:
+        rows = read_external(
+            context.spark,
+            graph.sources[source.input.target],
+            source.table.path,
+            source.table.version,
+            batches,
+        )
+        # Others' tables are erased by those whose they are.
+        return rows.limit(0) if theirs else rows
+    erasure = Erasure(source.forgotten, source_columns(graph, source.input.target), theirs)
+    return read_source(
+        context.spark,
+        graph.sources[source.input.target],
+        context.settings.landing_root,
+        [source.manifests[day] for day in batches],
+        erasure=erasure if source.forgotten else None,
+    )
 
 
 def transformed(

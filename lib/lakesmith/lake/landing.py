@@ -8,29 +8,33 @@ record is `lakesmith.lake.records`' say. Nothing of a file passes through the dr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import DateType, LongType, MapType, StringType, StructField, StructType
 
 from lakesmith.contracts.model import Source
+from lakesmith.contracts.subjects import SubjectColumns
 from lakesmith.errors import LakesmithError
 from lakesmith.lake.records import file_layout, read_records, record_schema
 from lakesmith.lake.records_errors import FileRejected
 from lakesmith.ledger.landing_store import LandingStore, landing_store
 from lakesmith.ledger.manifest import LandingFile, Manifest
+from lakesmith.ledger.subject_rows import rows_naming
 
-__all__ = ["FileColumns", "inspect_headers", "read_source", "source_schema", "translate"]
+__all__ = ["Erasure", "FileColumns", "inspect_headers", "read_source", "source_schema", "translate"]
 
 TASK_BYTES = 32 << 20
 """Small files share a task up to about so many bytes; a file is never split."""
 
 _ERROR_MARK = "lakesmith-error:"
+_POSITION = ("batch_date", "source_file", "record_no")
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,35 @@ class FileColumns:
     error: FileRejected | None = None
 
 
+@dataclass(frozen=True)
+class Erasure:
+    """Records that name certain people, and what becomes of them.
+
+    Args:
+        who: tells of an id whether it is one of theirs.
+        columns: where they can be named.
+        theirs: give the positions of just these records, and nothing else of them, instead of all the others.
+    """
+
+    who: Container[str]
+    columns: SubjectColumns
+    theirs: bool = False
+
+    def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """What is left of records."""
+        named = rows_naming(batch, self.columns, self.who)
+        if not self.theirs:
+            return batch.filter(pc.invert(named))
+        found = batch.filter(named)
+        return pa.RecordBatch.from_arrays(
+            [
+                found.column(at) if field.name in _POSITION else pa.nulls(found.num_rows, field.type)
+                for at, field in enumerate(found.schema)
+            ],
+            schema=found.schema,
+        )
+
+
 def source_schema(source: Source) -> StructType:
     """What a transform sees of a source: where a record is from, the declared columns, extra, malformed."""
     text = StringType()
@@ -67,7 +100,12 @@ def source_schema(source: Source) -> StructType:
 
 
 def read_source(
-    spark: SparkSession, source: Source, landing_root: str | Path, manifests: Sequence[Manifest]
+    spark: SparkSession,
+    source: Source,
+    landing_root: str | Path,
+    manifests: Sequence[Manifest],
+    *,
+    erasure: Erasure | None = None,
 ) -> DataFrame:
     """All records of the pinned files, lazily.
 
@@ -76,6 +114,7 @@ def read_source(
         source: the contract.
         landing_root: as the workers see it.
         manifests: of the batches to read; those without files add no rows.
+        erasure: people whose records are to be left out; they never leave the worker that reads the file.
 
     Raises:
         LakesmithError: not here but in the workers; `translate` gives it back from what the action raises.
@@ -84,7 +123,7 @@ def read_source(
     schema = source_schema(source)
     if not tasks:
         return spark.createDataFrame([], schema)
-    reader = _reader(source, str(landing_root), tasks)
+    reader = _reader(source, str(landing_root), tasks, erasure)
     return spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(reader, schema)
 
 
@@ -197,14 +236,15 @@ def _tasks(files: Sequence[_Pinned], spark: SparkSession) -> list[list[_Pinned]]
 
 
 def _reader(
-    source: Source, landing_root: str, tasks: list[list[_Pinned]]
+    source: Source, landing_root: str, tasks: list[list[_Pinned]], erasure: Erasure | None
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
     def read(numbers: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         try:
             for batch in numbers:
                 for number in batch.column(0).to_pylist():
                     for batch_date, file in tasks[number]:
-                        yield from _read_file(source, landing_root, batch_date, file)
+                        for records in _read_file(source, landing_root, batch_date, file):
+                            yield records if erasure is None else erasure.apply(records)
         except LakesmithError as error:
             raise _WorkerError(error) from error
 

@@ -7,20 +7,25 @@ Owns how a contracted table becomes a DataFrame: the contract's columns in their
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import date
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.model import BATCH_DATE, KEY_BUCKET, Contract
+from lakesmith.errors import InputMissing
 from lakesmith.lake.staging import OUTCOME, Staged
 from lakesmith.lake.tables import BROKEN_RULES
 from lakesmith.ledger.location import LakeLocation
+from lakesmith.ledger.nights import open_night
+from lakesmith.ledger.ops import Ops
+from lakesmith.ledger.records import NightRecord
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-__all__ = ["read_batches", "read_buckets", "read_staged", "schema_ddl"]
+__all__ = ["read_batches", "read_buckets", "read_night", "read_staged", "schema_ddl"]
 
 _PARTITION_TYPES = {BATCH_DATE: "date", KEY_BUCKET: "int"}
 
@@ -74,6 +79,30 @@ def _read(spark: SparkSession, lake: LakeLocation, contract: Contract, version: 
         for c in contract.columns
     ]
     return frame.select(*columns, contract.partitioned_by)
+
+
+def read_night(
+    spark: SparkSession, lake: LakeLocation, ops: Ops, contract: Contract, night: NightRecord | None
+) -> DataFrame:
+    """All rows of a table as a night left it.
+
+    Args:
+        night: as `choose_night` gives it; None for the newest version.
+
+    Raises:
+        InputMissing: the table was never published, or not before that night had ended; a quarantine has no rows then.
+        NightGone: what the night left of it can no longer be read.
+    """
+    opened = lake.open(contract.table) if night is None else open_night(lake, ops, contract.table, night)
+    if opened is not None:
+        return read_batches(spark, lake, contract, opened.version(), BatchRange(date.min, date.max))
+    if contract.layer == "quarantine":
+        return read_batches(spark, lake, contract, None, None)
+    by_then = f" before the night {night.last} had ended" if night is not None else ""
+    raise InputMissing(
+        f"{contract.table} holds nothing: it was never published{by_then}. "
+        f"See why: lakesmith status --table {contract.table}"
+    )
 
 
 def read_staged(spark: SparkSession, lake: LakeLocation, contract: Contract, staged: Staged) -> DataFrame:

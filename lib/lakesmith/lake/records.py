@@ -67,6 +67,8 @@ def _batches(
                 yield from parquet_batches(raw, source, name)
             finally:
                 raw.seek(0)  # its reader jumps to and fro, so that the hash is taken afterwards
+        case SourceFormat.DELTA:
+            raise AssertionError("a table of somebody else has no landing files")
 
 
 def file_layout(raw: BufferedReader, source: Source, file: LandingFile) -> Layout | None:
@@ -83,6 +85,8 @@ def file_layout(raw: BufferedReader, source: Source, file: LandingFile) -> Layou
             return None
         case SourceFormat.PARQUET:
             return parquet_layout(raw, source, name)
+        case SourceFormat.DELTA:
+            raise AssertionError("a table of somebody else has no landing files")
 
 
 def _blocks(stream: PinnedStream, source: Source) -> Iterator[bytes]:

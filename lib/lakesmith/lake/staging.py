@@ -18,9 +18,9 @@ from urllib.parse import unquote
 from pyspark.sql import functions as F
 
 from lakesmith.contracts.model import BATCH_DATE, Contract
-from lakesmith.contracts.types import DecimalType, PrimitiveType
 from lakesmith.errors import DataRejected
 from lakesmith.lake.files import LakeFiles
+from lakesmith.lake.tables import STATISTICS_PROPERTY, statistics_columns
 from lakesmith.ledger.location import LakeLocation
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ OUTCOME = "_outcome"
 """The second partition column of what is staged; published tables do not have it."""
 
 _SALT = "_salt"
-_NO_STATISTICS = (PrimitiveType("boolean"), PrimitiveType("binary"))
 # More partitions than this would only make tasks that do nothing but start.
 _MOST_PARTITIONS = 2000
 
@@ -145,15 +144,8 @@ def _spread(frame: DataFrame, column: str, parts: Sequence[Part], salts: Mapping
 
 
 def _staging_properties(contract: Contract) -> dict[str, str]:
-    """Statistics for every column that may have them: not of people's data, nor of types that Delta skips nothing by."""
-    columns = [
-        c.name
-        for c in contract.columns
-        if not c.subject and isinstance(c.type, PrimitiveType | DecimalType) and c.type not in _NO_STATISTICS
-    ]
     return {
-        # The count of rows is kept whatever stands here.
-        "delta.dataSkippingStatsColumns": ",".join(columns),
+        STATISTICS_PROPERTY: statistics_columns(contract),
         "delta.enableDeletionVectors": "false",
         "delta.columnMapping.mode": "none",
     }

@@ -12,6 +12,7 @@ from dataclasses import replace
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError
 
+from lakesmith.contracts.graph import TableGraph
 from lakesmith.contracts.model import (
     BATCH_DATE,
     DELETED,
@@ -22,22 +23,29 @@ from lakesmith.contracts.model import (
     Rows,
     Suite,
 )
+from lakesmith.contracts.subjects import EXTRA, MALFORMED
 from lakesmith.contracts.suites import IMPLIED_RULE_PREFIX
-from lakesmith.contracts.types import ArrayType, PrimitiveType
+from lakesmith.contracts.types import ArrayType, DecimalType, PrimitiveType
 from lakesmith.errors import CommitConflict, DestructiveChange
 from lakesmith.ledger.location import LakeLocation
+from lakesmith.ledger.quarantined import BROKEN_RULES
 
 __all__ = [
     "BROKEN_RULES",
+    "STATISTICS_PROPERTY",
     "changes_contract",
     "delta_schema",
     "describe_table",
     "ensure_table",
+    "named_contract",
     "quarantine_contract",
+    "statistics_columns",
 ]
 
-BROKEN_RULES = "broken_rules"
-"""The column of a quarantine table that names the rules which a row broke."""
+STATISTICS_PROPERTY = "delta.dataSkippingStatsColumns"
+"""Whoever writes files of a table keeps statistics of just these columns; the count of rows is kept whatever stands there."""
+
+_NO_STATISTICS = (PrimitiveType("boolean"), PrimitiveType("binary"))
 
 _PARTITIONS = {
     BATCH_DATE: Column(BATCH_DATE, PrimitiveType("date"), "The batch that the row belongs to."),
@@ -102,6 +110,34 @@ def _not_null_unless_deleted(column: Column) -> Expectation:
         {"column": column.name, "row_condition": remaining},
         f"{IMPLIED_RULE_PREFIX}not_null_{column.name}",
         meta={"why": "the contract says nullable: false"},
+    )
+
+
+def named_contract(graph: TableGraph, table: str) -> Contract:
+    """The contract of a table, or that of a quarantine table, which follows from its target's.
+
+    Raises:
+        UsageError: no contract declares it.
+    """
+    for contract in graph.contracts.values():
+        if contract.quarantine_table == table:
+            return quarantine_contract(contract)
+    return graph.contract(table)
+
+
+def statistics_columns(contract: Contract) -> str:
+    """Columns that may have statistics: not those of people's data, nor of types that Delta skips nothing by.
+
+    A log is never written again: what statistics say of a person would outlive the rows. A record that did not parse may hold
+    anybody, whatever its column's contract says.
+    """
+    return ",".join(
+        c.name
+        for c in contract.columns
+        if not c.subject
+        and c.name not in (MALFORMED, EXTRA)
+        and isinstance(c.type, PrimitiveType | DecimalType)
+        and c.type not in _NO_STATISTICS
     )
 
 

@@ -90,7 +90,8 @@ def _keyed(contract: Contract) -> dict[str, Any]:
 def _source_reading(source: Source) -> list[Any]:
     """What decides how a file's records are read; where they come from and when they are due does not."""
     columns = [[c.name, c.header, c.required] for c in source.columns]
-    return [source.name, str(source.format), source.delimiter, source.max_record_bytes, columns]
+    reading = [source.name, str(source.format), source.delimiter, source.max_record_bytes, columns]
+    return [*reading, source.date_column] if source.is_external else reading
 
 
 def _hash(value: object) -> str:

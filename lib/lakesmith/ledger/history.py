@@ -10,13 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
+from deltalake import DeltaTable
+
 from lakesmith.ledger.circuit import Circuit, CircuitRecord
-from lakesmith.ledger.live import NO_FILES, LiveTable
+from lakesmith.ledger.forgotten import Forgotten, ForgottenRecord
+from lakesmith.ledger.live import AS_COMMITTED, NO_FILES, LiveTable
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.model_events import ModelEvent, ModelTimeline
-from lakesmith.ledger.ops import Ops
+from lakesmith.ledger.nights import open_night
+from lakesmith.ledger.ops import Ops, in_order
 from lakesmith.ledger.provenance import Provenance
-from lakesmith.ledger.records import BatchRecord, RunRecord
+from lakesmith.ledger.records import BatchRecord, NightRecord, RunRecord
 
 __all__ = ["Ledger", "TableHistory"]
 
@@ -60,6 +64,11 @@ class TableHistory:
         return next((r for r in reversed(self.records.get(day, ())) if r.outcome.stands), None)
 
     @property
+    def first(self) -> date | None:
+        """The earliest batch that was ever published."""
+        return min((day for day in self.records if self.standing(day) is not None), default=None)
+
+    @property
     def newest(self) -> datetime | None:
         """When the newest record was written."""
         return max((entries[-1].recorded_at for entries in self.records.values()), default=None)
@@ -74,10 +83,15 @@ class TableHistory:
 
 
 class Ledger:
-    """Records and live tables of a lake, read once and kept until `refresh`."""
+    """Records and live tables of a lake, read once and kept until `refresh`.
 
-    def __init__(self, lake: LakeLocation) -> None:
+    Args:
+        night: as of which they are read; None for the present. To be read only.
+    """
+
+    def __init__(self, lake: LakeLocation, night: NightRecord | None = None) -> None:
         self.lake = lake
+        self.night = night
         self.ops = Ops(lake)
         self._histories: dict[str, TableHistory] | None = None
         self._live: dict[str, LiveTable | None] = {}
@@ -94,12 +108,22 @@ class Ledger:
     def live(self, table: str) -> LiveTable | None:
         """What the table holds now; None when it was never made. Records commits that a crash left unrecorded."""
         if table not in self._live:
-            opened = self.lake.open(table)
+            opened = self.open(table)
             found = LiveTable.of(opened) if opened is not None else None
-            if opened is not None:
+            if opened is not None and self.night is None:
                 self._record_lost(table, opened.version())
             self._live[table] = found
         return self._live[table]
+
+    def open(self, table: str) -> DeltaTable | None:
+        """The table at its newest version, or as the night left it; None when it was not there.
+
+        Raises:
+            NightGone: what the night left of it can no longer be read.
+        """
+        if self.night is None:
+            return self.lake.open(table)
+        return open_night(self.lake, self.ops, table, self.night)
 
     def timeline(self, model: str) -> ModelTimeline:
         """What became of every version of a model, as the table has it at this moment."""
@@ -111,6 +135,12 @@ class Ledger:
         """The breaker between a model and a tracking server, as the table has it at this moment."""
         rows = self.ops.read(CircuitRecord).to_pylist()
         return Circuit.of((CircuitRecord.from_row(row) for row in rows), model, server, limit)
+
+    def forgotten(self) -> Forgotten:
+        """Who is to be left out, as the table has it at this moment."""
+        return Forgotten.of(
+            ForgottenRecord.from_row(row) for row in self.ops.read(ForgottenRecord).to_pylist()
+        )
 
     def refresh(self, tables: Iterable[str]) -> None:
         """Forgets what was read of these tables, so that the next question sees the present."""
@@ -137,6 +167,29 @@ class Ledger:
             self._live.pop(entry.table, None)
         return tuple(stamped)
 
+    def record_compaction(
+        self, table: str, version: int, records: Iterable[BatchRecord]
+    ) -> tuple[BatchRecord, ...]:
+        """Appends the records of a compaction, with the files that it left; says nothing of a batch that was recorded already.
+
+        Neither does it of a batch to which somebody else added a file right before: that one stays foreign.
+
+        Args:
+            version: that the compaction made.
+            records: of its batches, the files being `AS_COMMITTED`.
+        """
+        before, after = self.lake.open(table, version - 1), self.lake.open(table, version)
+        assert before is not None
+        assert after is not None
+        was, now_live = LiveTable.of(before), LiveTable.of(after)
+        history = self.history(table)
+        return self.record(
+            replace(record, version=version, files=now_live.files_of(record.batch_date))
+            for record in records
+            if (standing := history.standing(record.batch_date)) is not None
+            and standing.files == was.files_of(record.batch_date)
+        )
+
     def record_run(self, record: RunRecord) -> RunRecord:
         """Appends the record of a run and hands it back."""
         self.ops.append([record])
@@ -144,8 +197,9 @@ class Ledger:
 
     def _load(self, table: str | None) -> None:
         assert self._histories is not None
-        rows = self.ops.read(BatchRecord, table=table).sort_by([("recorded_at", "ascending")])
-        for row in rows.to_pylist():
+        for row in in_order(self.ops.read(BatchRecord, table=table)):
+            if self.night is not None and row["recorded_at"] > self.night.recorded_at:
+                break
             self._histories.setdefault(row["table"], TableHistory()).add(BatchRecord.from_row(row))
 
     def _record_lost(self, table: str, version: int) -> None:
@@ -161,6 +215,9 @@ class Ledger:
         for commit in sorted(opened.history(missed), key=lambda entry: int(entry["version"])):
             provenance = Provenance.from_commit(commit)
             if provenance is None:
+                continue
+            if any(r.files == AS_COMMITTED for r in provenance.batches):
+                self.record_compaction(table, int(commit["version"]), provenance.batches)
                 continue
             lost = [r for r in provenance.batches if (r.run_id, r.version) not in seen]
             if lost:

@@ -15,10 +15,13 @@ from deltalake import DeltaTable
 
 from lakesmith.contracts.model import BATCH_DATE, KEY_BUCKET
 
-__all__ = ["NO_FILES", "LiveBatch", "LiveTable", "files_digest"]
+__all__ = ["AS_COMMITTED", "NO_FILES", "LiveBatch", "LiveTable", "files_digest"]
 
 NO_FILES = "none"
 """The digest of a batch without live files."""
+
+AS_COMMITTED = "as committed"
+"""Stands in a commit's own record for the digest of files that got their names only by the commit itself."""
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from lakesmith.errors import UnsupportedTable
 
-__all__ = ["LakeLocation"]
+__all__ = ["LakeLocation", "open_delta"]
 
 _READER_VERSION = 1
 # Writer 2 is the baseline; 4 only adds the change data feed, which a contract may ask for.
 _WRITER_VERSIONS = (2, 4)
+_LISTINGS = 20
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,8 @@ class LakeLocation:
         Raises:
             UnsupportedTable: somebody switched on a Delta feature that would be misread or damaged.
         """
-        try:
-            opened = DeltaTable(self.path(table), version=version, storage_options=dict(self.storage_options))
-        except TableNotFoundError:
+        opened = open_delta(self.path(table), self.storage_options, version)
+        if opened is None:
             return None
         protocol = opened.protocol()
         features = sorted({*(protocol.reader_features or ()), *(protocol.writer_features or ())})
@@ -61,3 +61,25 @@ class LakeLocation:
                 f"Somebody switched a Delta feature on at {self.path(table)}; copy the rows to a table without it.",
             )
         return opened
+
+
+def open_delta(
+    path: str, storage_options: Mapping[str, str], version: int | None = None
+) -> DeltaTable | None:
+    """A Delta table, at a version or at its newest; None where there is none.
+
+    The listing of a folder is no snapshot: while others commit in quick succession it may hold a commit and lack the one before.
+    Such a gap is gone when the folder is listed again; one that stays is the table's own.
+
+    Raises:
+        DeltaError: the table cannot be read.
+    """
+    for left in reversed(range(_LISTINGS)):
+        try:
+            return DeltaTable(path, version=version, storage_options=dict(storage_options))
+        except TableNotFoundError:
+            return None
+        except DeltaError as error:
+            if not left or "found gap" not in str(error):
+                raise
+    return None  # pragma: no cover  # the last listing returns or raises

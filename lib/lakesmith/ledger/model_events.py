@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from lakesmith.ledger.records import Record
 
-__all__ = ["ModelEvent", "ModelEventKind", "ModelTimeline"]
+__all__ = ["ModelEvent", "ModelEventKind", "ModelTimeline", "TrainedOn"]
 
 
 class ModelEventKind(StrEnum):
@@ -48,6 +48,49 @@ class ModelEventKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class TrainedOn:
+    """The batches that a version was made from.
+
+    Args:
+        versions: table -> version that was read.
+        digests: table -> as-of date -> digest of the batch, of the features and of the labels.
+        test: the as-of dates of the test, on which the version was measured and of which it learned nothing.
+    """
+
+    versions: Mapping[str, int]
+    digests: Mapping[str, Mapping[date, str]]
+    test: tuple[date, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The value as an event carries it."""
+        return {
+            "tables": {
+                table: {
+                    "version": version,
+                    "digests": {day.isoformat(): digest for day, digest in self.digests[table].items()},
+                }
+                for table, version in self.versions.items()
+            },
+            "test": [day.isoformat() for day in self.test],
+        }
+
+    @classmethod
+    def of(cls, event: ModelEvent) -> TrainedOn | None:
+        """What an event says; None when it says nothing."""
+        if event.trained_on is None:
+            return None
+        tables = event.trained_on["tables"]
+        return cls(
+            {table: found["version"] for table, found in tables.items()},
+            {
+                table: {date.fromisoformat(day): digest for day, digest in found["digests"].items()}
+                for table, found in tables.items()
+            },
+            tuple(date.fromisoformat(day) for day in event.trained_on["test"]),
+        )
+
+
+@dataclass(frozen=True)
 class ModelEvent(Record):
     """One thing that happened to one version of a model.
 
@@ -64,6 +107,8 @@ class ModelEvent(Record):
         forced: made champion although a gate said no.
         gates: the verdict of every gate; of a step of a rollout those of its checks.
         share: percent of the entities that a step of a rollout scores; 0 is in shadow only. None for any other event.
+        trained_on: with the event that a version began with, what it was made from (see `TrainedOn`); None for any other, and
+            for versions from before this was written down.
     """
 
     model: str
@@ -80,6 +125,7 @@ class ModelEvent(Record):
     forced: bool = False
     gates: tuple[Mapping[str, Any], ...] = ()
     share: int | None = None
+    trained_on: Mapping[str, Any] | None = None
 
     schema: ClassVar[pa.Schema] = pa.schema(
         [
@@ -97,13 +143,22 @@ class ModelEvent(Record):
             ("forced", pa.bool_()),
             ("gates", pa.string()),
             ("share", pa.int64()),
+            ("trained_on", pa.string()),
         ]
     )
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """The event of a row as pyarrow gives it."""
-        return cls(**{**row, "event": ModelEventKind(row["event"]), "gates": tuple(json.loads(row["gates"]))})
+        trained_on = row.get("trained_on")
+        return cls(
+            **{
+                **row,
+                "event": ModelEventKind(row["event"]),
+                "gates": tuple(json.loads(row["gates"])),
+                "trained_on": json.loads(trained_on) if trained_on else None,
+            }
+        )
 
     @property
     def gates_passed(self) -> bool:

@@ -1,27 +1,44 @@
 """Which night a reader reads: the records of `ops.nights`, and with them the version of every table.
 
-Owns what `as of` means. A night is a set of versions, not a filter: the tables as they were when that night had ended, so
-that features, labels and scores fit together.
+Owns what `as of` means, for every reader: SQL, notebooks, Spark, quality. A night is a set of versions, not a filter: the tables
+as they were when that night had ended, so that features, labels and scores fit together.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from lakesmith.contracts.days import parse_night
-from lakesmith.errors import UsageError
-from lakesmith.ledger.ops import Ops
+from lakesmith.errors import LakesmithError, UsageError
+from lakesmith.ledger.location import LakeLocation
+from lakesmith.ledger.ops import Ops, in_order
 from lakesmith.ledger.records import NightRecord
+from lakesmith.ledger.retired import RetiredKind, RetiredRecord
 
-__all__ = ["LATEST", "choose_night"]
+__all__ = ["LATEST", "NightGone", "choose_night", "night_records", "open_night", "retired"]
 
 LATEST = "latest"
 """Stands for the newest version of every table, whatever night made it."""
 
 _SHOWN = 3
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class NightGone(LakesmithError):
+    """What a night left of a table can no longer be read: its files were removed, or the log of its version."""
+
+    def __init__(self, table: str, night: NightRecord, reason: str) -> None:
+        self.table = table
+        self.night = night
+        self.reason = reason
+        super().__init__(
+            f"{table} can no longer be read as of the night {night.last}: {reason}. See which nights can: lakesmith nights. "
+            f"Or read the newest versions: --as-of latest"
+        )
 
 
 def choose_night(ops: Ops, as_of: str | None) -> NightRecord | None:
@@ -29,7 +46,7 @@ def choose_night(ops: Ops, as_of: str | None) -> NightRecord | None:
 
     Args:
         as_of: a night, `YYYY-MM-DD`, of which the newest record counts, a complete one first; `latest`; or None for the
-            last complete night.
+            last complete night that can still be read whole.
 
     Raises:
         UsageError: no record ends with that night.
@@ -37,25 +54,67 @@ def choose_night(ops: Ops, as_of: str | None) -> NightRecord | None:
     if as_of == LATEST:
         return None
     night = parse_night(as_of) if as_of is not None else None
-    records = sorted(_records(ops), key=lambda record: record.recorded_at, reverse=True)
+    records = sorted(night_records(ops), key=lambda record: record.recorded_at, reverse=True)
     complete = [record for record in records if record.complete]
     if night is None:
-        return complete[0] if complete else None
+        gone = {entry.of for entry in retired(ops) if entry.kind is RetiredKind.NIGHT}
+        return next((record for record in complete if record.recorded_at not in gone), None)
     found = next((r for r in [*complete, *records] if r.last == night), None)
     if found is None:
         raise UsageError(f"no record ends with the night {night}. {_instead(records)}")
     return found
 
 
-def _records(ops: Ops) -> list[NightRecord]:
-    rows = ops.read(NightRecord)
-    # Counted here: pyarrow imports pandas to make moments, and to sort, which is a third of what a question takes.
-    moments = [_EPOCH + timedelta(microseconds=n) for n in rows["recorded_at"].cast(pa.int64()).to_pylist()]
-    days = rows.drop_columns(["recorded_at"]).to_pylist()
-    return [
-        NightRecord.from_row({**row, "recorded_at": moment})
-        for row, moment in zip(days, moments, strict=True)
-    ]
+def night_records(ops: Ops) -> list[NightRecord]:
+    """All records of nights, oldest first."""
+    return [NightRecord.from_row(row) for row in in_order(ops.read(NightRecord))]
+
+
+def retired(ops: Ops) -> list[RetiredRecord]:
+    """What an erasure made unreadable."""
+    return [RetiredRecord.from_row(row) for row in in_order(ops.read(RetiredRecord))]
+
+
+def open_night(lake: LakeLocation, ops: Ops, table: str, night: NightRecord) -> DeltaTable | None:
+    """A table as a night left it; None when it was not there yet.
+
+    Raises:
+        NightGone: that version can no longer be read.
+    """
+    version = night.versions.get(table)
+    if version is None:
+        return None
+    try:
+        opened = lake.open(table, version)
+    except DeltaError as error:
+        # deltalake's own words are a page of addresses.
+        raise NightGone(table, night, f"the log of version {version} is not whole any more") from error
+    if opened is None:
+        return None
+    absent, files = _absent_files(lake, table, opened)
+    if absent:
+        raise NightGone(table, night, _why_gone(ops, table, night, absent, files))
+    return opened
+
+
+def _absent_files(lake: LakeLocation, table: str, opened: DeltaTable) -> tuple[int, int]:
+    """How many files of a version are not there any more, and how many it has; a store that is not a disk is not asked."""
+    if "://" in lake.path(table):
+        return 0, 0
+    folder = Path(lake.path(table))
+    actions = pa.RecordBatchReader.from_stream(opened.get_add_actions(flatten=True)).read_all()
+    paths = actions["path"].to_pylist()
+    return sum(not (folder / unquote(path)).exists() for path in paths), len(paths)
+
+
+def _why_gone(ops: Ops, table: str, night: NightRecord, absent: int, files: int) -> str:
+    for entry in retired(ops):
+        if entry.kind is RetiredKind.NIGHT and entry.of == night.recorded_at and table in entry.tables:
+            return f"{entry.reason} (on {entry.recorded_at:%Y-%m-%d})"
+    return (
+        f"{absent} of its {files} files are gone. Nights are kept as long as the setting retention.nights says, then "
+        f"`lakesmith maintain` removes what only they hold"
+    )
 
 
 def _instead(records: list[NightRecord]) -> str:

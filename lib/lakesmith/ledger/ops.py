@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError
 
 from lakesmith.errors import UnsupportedTable
 from lakesmith.ledger.audit_trail import AuditRecord
 from lakesmith.ledger.circuit import CircuitRecord
-from lakesmith.ledger.location import LakeLocation
+from lakesmith.ledger.columns import ColumnsRecord
+from lakesmith.ledger.forgotten import ForgottenRecord
+from lakesmith.ledger.location import LakeLocation, open_delta
 from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ledger.records import BatchRecord, NightRecord, QualityRecord, Record, RunRecord
+from lakesmith.ledger.retired import RetiredRecord
 
-__all__ = ["FORMAT", "OPS_TABLES", "Ops", "now"]
+__all__ = ["FORMAT", "OPS_TABLES", "Ops", "in_order", "now"]
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +33,7 @@ FORMAT = 1
 
 _FORMAT_PROPERTY = "lakesmith.format"
 _COMPACT_EACH = 50
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 OPS_TABLES: dict[str, type[Record]] = {
     "ops.runs": RunRecord,
@@ -38,6 +43,9 @@ OPS_TABLES: dict[str, type[Record]] = {
     "ops.model_events": ModelEvent,
     "ops.circuits": CircuitRecord,
     "ops.audit": AuditRecord,
+    "ops.retired": RetiredRecord,
+    "ops.forgotten": ForgottenRecord,
+    "ops.columns": ColumnsRecord,
 }
 _TABLE_OF = {kind: table for table, kind in OPS_TABLES.items()}
 
@@ -72,7 +80,8 @@ class Ops:
         opened = self._open(_TABLE_OF[kind])
         schema = kind.schema if columns is None else pa.schema([kind.schema.field(name) for name in columns])
         if opened is None:
-            return schema.empty_table()
+            # Not `empty_table`, which imports pandas, too.
+            return pa.Table.from_batches([], schema)
         # Not `to_pyarrow_dataset`: pyarrow's datasets import pandas, half a second for a command like `status`.
         known = {field.name for field in opened.schema().fields}
         wanted = ", ".join(f'"{name}"' if name in known else f'NULL AS "{name}"' for name in schema.names)
@@ -81,9 +90,8 @@ class Ops:
         return pa.RecordBatchReader.from_stream(found).read_all().cast(schema)
 
     def _open(self, table: str) -> DeltaTable | None:
-        try:
-            opened = DeltaTable(self._lake.path(table), storage_options=dict(self._lake.storage_options))
-        except TableNotFoundError:
+        opened = open_delta(self._lake.path(table), self._lake.storage_options)
+        if opened is None:
             return None
         written = int(opened.metadata().configuration.get(_FORMAT_PROPERTY, 0))
         if written > FORMAT:
@@ -126,6 +134,29 @@ class Ops:
             opened.optimize.compact()
         except CommitFailedError:
             log.debug("%s: another process compacted it first", table)
+
+
+def in_order(found: pa.Table, by: str = "recorded_at") -> list[dict[str, Any]]:
+    """The rows of a table, oldest first.
+
+    Not by pyarrow, which imports pandas to make moments and to sort: a third of what a command like `status` takes.
+
+    Args:
+        by: the column with the moment, in UTC, by which they are ordered.
+    """
+    moments = [name for name in found.schema.names if pa.types.is_timestamp(found.schema.field(name).type)]
+    columns = {
+        name: [
+            None if n is None else _EPOCH + timedelta(microseconds=n)
+            for n in found[name].cast(pa.int64()).to_pylist()
+        ]
+        for name in moments
+    }
+    rows = found.drop_columns(moments).to_pylist()
+    for name, values in columns.items():
+        for row, value in zip(rows, values, strict=True):
+            row[name] = value
+    return sorted(rows, key=lambda row: row[by])
 
 
 def now() -> datetime:

@@ -23,6 +23,7 @@ __all__ = [
     "NightRecord",
     "QualityRecord",
     "Record",
+    "Restored",
     "RunOutcome",
     "RunRecord",
 ]
@@ -86,6 +87,8 @@ class InputRead:
         digest: of the batches in the window (of the manifest, for a source).
         left_out: days in the window that had failed and never been published.
         files: for a source, its manifest; for a model, the versions that scored, each with its share.
+        window: of a table, the first and the last day that the batch was allowed to read; none where there were none, and in
+            records from before this was written down.
     """
 
     name: str
@@ -94,6 +97,30 @@ class InputRead:
     digest: str
     left_out: tuple[str, ...] = ()
     files: tuple[Mapping[str, Any], ...] = ()
+    window: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """What a record says of one input; keys that a newer version wrote are passed over."""
+        lists = {name: tuple(data.get(name, ())) for name in ("left_out", "files", "window")}
+        return cls(data["name"], data["target"], data["version"], data["digest"], **lists)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """Where a batch's rows come from when a person brought an old state back.
+
+    Args:
+        version: the table version that was restored.
+        run_id: the run that had computed those rows.
+        who: see `lakesmith.ledger.audit_trail.actor`.
+        why: in the person's own words.
+    """
+
+    version: int
+    run_id: str
+    who: str
+    why: str = ""
 
 
 class Record:
@@ -106,7 +133,7 @@ class Record:
         row: dict[str, Any] = {}
         for column in fields(self):  # type: ignore[arg-type]  # every Record is a dataclass
             value = getattr(self, column.name)
-            if isinstance(value, tuple | Mapping | Fingerprints):
+            if isinstance(value, tuple | Mapping | Fingerprints | Restored):
                 value = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"))
             row[column.name] = str(value) if isinstance(value, StrEnum) else value
         return row
@@ -125,6 +152,7 @@ class BatchRecord(Record):
         files: digest of the paths of the batch's live files.
         settings: the settings that the transform read, with their values.
         reason: why the batch was rejected or failed; counts and names only.
+        restored: for a batch that a person brought back; no run touches it until it is released.
     """
 
     table: str
@@ -143,6 +171,7 @@ class BatchRecord(Record):
     settings: Mapping[str, Any]
     files: str
     reason: str = ""
+    restored: Restored | None = None
 
     schema: ClassVar[pa.Schema] = pa.schema(
         [
@@ -162,23 +191,24 @@ class BatchRecord(Record):
             ("settings", pa.string()),
             ("files", pa.string()),
             ("reason", pa.string()),
+            ("restored", pa.string()),
         ]
     )
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """The record of a row as pyarrow gives it."""
+        # Absent from the provenance of commits that are older than restores.
+        restored = row.get("restored")
         return cls(
             **{
                 **row,
                 "outcome": BatchOutcome(row["outcome"]),
                 "dropped": json.loads(row["dropped"]),
                 "fingerprints": Fingerprints(**json.loads(row["fingerprints"])),
-                "inputs": tuple(
-                    InputRead(**{**read, "left_out": tuple(read["left_out"]), "files": tuple(read["files"])})
-                    for read in json.loads(row["inputs"])
-                ),
+                "inputs": tuple(InputRead.from_json(read) for read in json.loads(row["inputs"])),
                 "settings": json.loads(row["settings"]),
+                "restored": Restored(**json.loads(restored)) if restored else None,
             }
         )
 
@@ -343,7 +373,7 @@ class NightRecord(Record):
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Fingerprints | InputRead):
+    if isinstance(value, Fingerprints | InputRead | Restored):
         return _plain(asdict(value))
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}

@@ -10,12 +10,15 @@ Three rules decide what an input in trouble does to a batch D:
 - a rejected correction leaves the rows published before it, and those are what later days go on reading.
 
 A table of scores that declares it may repeat its last scores where a failure blocks it: such a batch is blocked and runnable.
+
+A batch that a person restored is held: it is stale when its own record says so, no run touches it, and what reads it takes its
+rows as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
@@ -59,9 +62,15 @@ class BatchState:
         reason: why, in words; empty when fresh or closed.
         blockers: for a blocked batch, the inputs' batches that keep it from running.
         left_out: days of inputs that it goes without.
-        runnable: a run could be tried now. A batch for which a landing file is awaited is not, a blocked one only where it can
-            repeat the last scores.
+        runnable: a run could change it now. A batch for which a landing file is awaited is not, one that is behind neither, a
+            blocked one only where it can repeat the last scores.
         for_failure: a batch that is not there because something failed, not because something never ran.
+        published: it has rows that were published, or is an empty batch that was written down.
+        behind: stale only because something that it reads is.
+        repairable: something happened since, so that a night which looks back takes it up on its own: it is stale or foreign by
+            itself, it failed and what it reads or is judged by has changed, or it is missing between batches that are not.
+        audit: why a fresh batch is to be audited again; empty when it is not.
+        held: a person restored it; no run touches it, forced or not, until it is released.
     """
 
     table: str
@@ -72,6 +81,11 @@ class BatchState:
     left_out: tuple[tuple[str, date], ...] = ()
     runnable: bool = False
     for_failure: bool = False
+    published: bool = False
+    behind: bool = False
+    repairable: bool = False
+    audit: str = ""
+    held: bool = False
 
 
 class Judge:
@@ -109,13 +123,14 @@ class Judge:
         self._settings = settings
 
     def judge(
-        self, nights: BatchRange, tables: Iterable[str] | None = None
+        self, nights: BatchRange, tables: Iterable[str] | None = None, *, with_parents: bool = False
     ) -> dict[str, dict[date, BatchState]]:
-        """The states of the batches due in those nights, of the tables asked for and of all that they need.
+        """The states of the batches due in those nights.
 
         Args:
             nights: the range of nights; inputs are judged as far back (and ahead) as windows reach.
             tables: None for all.
+            with_parents: also those of every batch that these may read, near or far, whatever night owns it.
         """
         wanted = set(self.graph.order if tables is None else tables)
         spans = self._spans(nights, wanted)
@@ -125,6 +140,8 @@ class Judge:
             if table in spans:
                 track = tracks[table] = _Track(spans[table].first)
                 states[table] = self._table(self.graph.contracts[table], spans[table], tracks, track)
+        if with_parents:
+            return {table: states[table] for table in self.graph.order if table in states}
         due = {table: self.due(table, nights) for table in wanted}
         return {
             table: {day: state for day, state in states[table].items() if day in span}
@@ -167,10 +184,13 @@ class Judge:
         history = self._histories(contract.table)
         live = self._live(contract.table)
         folders = {i.target: self._landed(i.target, span) for i in contract.inputs if i.source}
+        began = history.first or date.max
         states: dict[date, BatchState] = {}
         for day in span:
             standing = history.standing(day)
-            state = self._batch(contract, day, standing, history, live, folders, tracks)
+            state = _held(
+                self._batch(contract, day, standing, history, began, live, folders, tracks), standing
+            )
             states[day] = state
             own.append(state, standing)
         return states
@@ -181,12 +201,13 @@ class Judge:
         day: date,
         standing: BatchRecord | None,
         history: TableHistory,
+        began: date,
         live: LiveTable | None,
         folders: Mapping[str, Mapping[date, DayFiles]],
         tracks: Mapping[str, _Track],
     ) -> BatchState:
         def state(kind: State, reason: str = "", **more: Any) -> BatchState:
-            return BatchState(contract.table, day, kind, reason, **more)
+            return BatchState(contract.table, day, kind, reason, published=standing is not None, **more)
 
         blockers: list[tuple[str, date, BatchState | None]] = []
         left_out: list[tuple[str, date]] = []
@@ -225,16 +246,25 @@ class Judge:
         out = tuple(left_out)
         last = history.last(day)
         if last is not None and not last.outcome.stands:
-            return state(State.FAILED, last.reason, left_out=out, runnable=True, for_failure=True)
+            changed = bool(last.inputs) and bool(
+                self._changed(contract, last, folders, tracks) or self._judged_anew(contract, last)
+            )
+            more = {"left_out": out, "runnable": True, "for_failure": True, "repairable": changed}
+            return state(State.FAILED, last.reason, **more)
         if standing is None and found_files == NO_FILES:
-            return state(State.MISSING, "never published", left_out=out, runnable=True)
+            return state(
+                State.MISSING, "never published", left_out=out, runnable=True, repairable=began < day
+            )
         reason = self._foreign(contract, day, standing, found_files)
         if reason or standing is None:
-            return state(State.FOREIGN, reason, left_out=out, runnable=True)
-        reason = self._stale(contract, standing, folders, tracks)
+            return state(State.FOREIGN, reason, left_out=out, runnable=True, repairable=True)
+        reason = self._changed(contract, standing, folders, tracks)
         if reason:
-            return state(State.STALE, reason, left_out=out, runnable=True)
-        return state(State.FRESH, left_out=out)
+            return state(State.STALE, reason, left_out=out, runnable=True, repairable=True)
+        reason = self._behind(contract, day, tracks)
+        if reason:
+            return state(State.STALE, reason, left_out=out, behind=True)
+        return state(State.FRESH, left_out=out, audit=self._judged_anew(contract, standing))
 
     def _foreign(self, contract: Contract, day: date, standing: BatchRecord | None, found_files: str) -> str:
         """Why a batch's rows, its changes or those in quarantine are somebody else's; empty when they are not."""
@@ -248,14 +278,14 @@ class Judge:
             )
         return reason
 
-    def _stale(
+    def _changed(
         self,
         contract: Contract,
         record: BatchRecord,
         folders: Mapping[str, Mapping[date, DayFiles]],
         tracks: Mapping[str, _Track],
     ) -> str:
-        """Why a published batch would come out differently now; empty when it would not."""
+        """Why a batch would come out differently now than when it was recorded; empty when it would not."""
         reads = {read.name: read for read in record.inputs}
         again = next((said for read in record.inputs if (said := repeated(read)) is not None), None)
         if again is not None:
@@ -279,6 +309,27 @@ class Judge:
         changed = [name for name, value in record.settings.items() if self._settings.get(name) != value]
         if changed:
             return f"settings that the transform reads changed: {_listed([f'parameters.{name}' for name in changed])}"
+        return ""
+
+    def _judged_anew(self, contract: Contract, record: BatchRecord) -> str:
+        """Why a batch's audit could come out differently now; empty when it could not."""
+        current = self._fingerprints(contract.table, record.fingerprints.scheme)
+        if current.audit == record.fingerprints.audit:
+            return ""
+        return f"what it is judged by changed: its suite, or what {contract.file or 'its contract'} demands"
+
+    def _behind(self, contract: Contract, day: date, tracks: Mapping[str, _Track]) -> str:
+        """Which batches that it reads are stale themselves; empty when none is."""
+        for entry in contract.inputs:
+            window = entry.window.reads(day, tracks[entry.target].first) if entry.table else None
+            days = tracks[entry.target].stale(window) if window is not None else []
+            if days:
+                foreign = all(
+                    (found := tracks[entry.target].state(d)) is not None and found.state is State.FOREIGN
+                    for d in days
+                )
+                word = State.FOREIGN if foreign else State.STALE
+                return f"{entry.target} {_listed([str(d) for d in days])} is itself {word}"
         return ""
 
     def _landing_changed(self, entry: Input, read: InputRead, files: DayFiles) -> str:
@@ -310,12 +361,34 @@ class Judge:
                     )
                     return f"{entry.target} {d} was republished at {now.recorded_at:%Y-%m-%d %H:%M:%S} UTC with {was}"
             return f"{entry.target}: the batches in its window are not those that were read"
-        days = track.stale(window) if window is not None else []
-        if not days:
-            return ""
-        foreign = all((found := track.state(d)) is not None and found.state is State.FOREIGN for d in days)
-        word = State.FOREIGN if foreign else State.STALE
-        return f"{entry.target} {_listed([str(d) for d in days])} is itself {word}"
+        return ""
+
+
+def _held(state: BatchState, standing: BatchRecord | None) -> BatchState:
+    """The state of a batch that a person restored, whatever its inputs have come to; any other as it is."""
+    if standing is None or standing.restored is None:
+        return state
+    if state.state in (State.FRESH, State.CLOSED):
+        return replace(state, held=True, audit="")
+    said = standing.restored
+    words = f"restored from version {said.version} by {said.who} at {standing.recorded_at:%Y-%m-%d %H:%M} UTC"
+    words += f" ({said.why})" if said.why else ""
+    if state.state is State.FOREIGN:
+        # What was restored is not there any more: a run must not decide what is to stand there instead.
+        reason = f"{state.reason}; it was {words}: restore it again, or release it"
+        return replace(state, reason=reason, runnable=False, repairable=False)
+    reason = f"{words} and held; since then: {state.reason}"
+    return replace(
+        state,
+        state=State.STALE,
+        reason=reason,
+        blockers=(),
+        runnable=False,
+        for_failure=False,
+        behind=False,
+        repairable=False,
+        held=True,
+    )
 
 
 def _as_read(history: TableHistory, day: date, read: InputRead) -> BatchRecord | None:
@@ -379,7 +452,9 @@ class _Track:
         self.digests.append(state.batch_date, digest if there else None)
         self._absent.append(self._absent[-1] + (not there and not state.for_failure))
         self._failed.append(self._failed[-1] + (not there and state.for_failure))
-        self._stale.append(self._stale[-1] + (state.state in (State.STALE, State.FOREIGN)))
+        # A batch that is held is not about to change, so what has read it is not about to, either.
+        unsure = state.state in (State.STALE, State.FOREIGN) and not state.held
+        self._stale.append(self._stale[-1] + unsure)
 
     def state(self, day: date) -> BatchState | None:
         at = (day - self.first).days

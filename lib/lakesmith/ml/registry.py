@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakesmith.errors import DataRejected, UsageError
 from lakesmith.ledger.history import Ledger
-from lakesmith.ledger.model_events import ModelEvent, ModelEventKind, ModelTimeline
+from lakesmith.ledger.model_events import ModelEvent, ModelEventKind, ModelTimeline, TrainedOn
 from lakesmith.ledger.ops import now
 from lakesmith.ml.gates import Verdict
 from lakesmith.ml.store import CHALLENGER, CHAMPION, PREVIOUS, ModelStore
@@ -72,6 +72,7 @@ class ModelRegistry:
         verdicts: Sequence[Verdict],
         reason: str,
         first: date | None = None,
+        trained_on: TrainedOn | None = None,
     ) -> ModelEvent:
         """Makes a run's model a version; one that passed every gate is the challenger.
 
@@ -79,6 +80,7 @@ class ModelRegistry:
             as_of: the last night that the training knew.
             reason: why it was trained.
             first: the first batch that it scores in shadow; None while nothing is scored at all.
+            trained_on: the batches that it was made from; None where nobody knows.
         """
         client = self._store.client
         passed = all(verdict.passed for verdict in verdicts)
@@ -101,6 +103,7 @@ class ModelRegistry:
             who=_who(),
             reason=reason,
             gates=tuple(verdict.to_dict() for verdict in verdicts),
+            trained_on=trained_on.to_json() if trained_on is not None else None,
         )
         self._ledger.ops.append([event])
         self.mend(model)
@@ -263,6 +266,8 @@ class ModelRegistry:
             who=_who(),
             reason=reason,
             forced=forced,
+            # Kept once, with the event that the version began with.
+            trained_on=None,
         )
 
 

@@ -1,16 +1,14 @@
 """Answering a statement: the tables that it names become views in a database that can do nothing else.
 
-Owns the connection and its lock: only the live files of those tables may be opened (and one file to write, for an export),
-no extension is loaded, no setting can be changed. A file that was staged and never published is as closed as /etc/passwd.
+Only the live files of those tables may be opened (and one file to write, for an export); a file that was staged and never
+published is as closed as /etc/passwd. How that is held is `lakesmith.query.database`.
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -19,9 +17,10 @@ import duckdb
 import pyarrow as pa
 
 from lakesmith.ledger.ops import OPS_TABLES
+from lakesmith.query.database import sealed, stoppable
 from lakesmith.query.errors import translated
 from lakesmith.query.quoting import literal
-from lakesmith.query.statements import SEALED, parse
+from lakesmith.query.statements import parse
 from lakesmith.query.tables import Tables
 from lakesmith.query.views import View, view_of
 
@@ -126,14 +125,14 @@ class Question:
         with translated(self.names):
             try:
                 with self._database(target, by_name=False) as connection:
-                    return _stoppable(connection, lambda: act(connection, sql))
+                    return stoppable(connection, lambda: act(connection, sql))
             except duckdb.InvalidInputException as error:
                 if "union_by_name" not in str(error):
                     raise
             except _ColumnMissing:
                 pass
             with self._database(target, by_name=True) as connection:
-                return _stoppable(connection, lambda: act(connection, sql))
+                return stoppable(connection, lambda: act(connection, sql))
 
     def _text(self) -> str:
         statement = self._statement
@@ -153,32 +152,13 @@ class Question:
     @contextmanager
     def _database(self, target: str | None, *, by_name: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         views = self._views(by_name=by_name)
-        with (
-            tempfile.TemporaryDirectory(prefix="lakesmith-sql-") as spill,
-            duckdb.connect(config=SEALED) as connection,
-        ):
-            connection.execute("SET TimeZone = 'UTC'")
+        files = [file for view in views for file in view.files] + ([target] if target is not None else [])
+        with ExitStack() as stack:
             try:
-                for statement in (statement for view in views for statement in view.statements()):
-                    connection.execute(statement)
+                statements = (statement for view in views for statement in view.statements())
+                connection = stack.enter_context(sealed(statements, files))
             except duckdb.BinderException as error:
                 if by_name:
                     raise
                 raise _ColumnMissing from error
-            files = [file for view in views for file in view.files] + ([target] if target is not None else [])
-            connection.execute(f"SET allowed_paths = [{', '.join(map(literal, files))}]")
-            connection.execute(f"SET temp_directory = {literal(spill)}")
-            connection.execute("SET enable_external_access = false")
-            connection.execute("SET lock_configuration = true")
             yield connection
-
-
-def _stoppable(connection: duckdb.DuckDBPyConnection, act: Callable[[], _T]) -> _T:
-    """Runs an act in a thread of its own: DuckDB lets no signal through, and this one can tell it to end."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        running = pool.submit(act)
-        try:
-            return running.result()
-        except BaseException:
-            connection.interrupt()
-            raise

@@ -12,11 +12,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from deltalake import DeltaTable, Schema
-from deltalake.exceptions import DeltaError
 
 from lakesmith.errors import InputMissing
 from lakesmith.lake.tables import delta_schema, quarantine_contract
-from lakesmith.ledger.nights import choose_night
+from lakesmith.ledger.nights import NightGone, choose_night, open_night
 from lakesmith.ledger.ops import OPS_TABLES, Ops
 from lakesmith.query.errors import QueryImpossible, UnknownTable
 
@@ -56,6 +55,7 @@ class Tables:
 
     graph: TableGraph
     lake: LakeLocation
+    ops: Ops
     night: NightRecord | None
 
     @classmethod
@@ -65,7 +65,7 @@ class Tables:
         Raises:
             UsageError: no record ends with that night.
         """
-        return cls(graph, lake, choose_night(ops, as_of))
+        return cls(graph, lake, ops, choose_night(ops, as_of))
 
     @property
     def as_of_text(self) -> str:
@@ -104,7 +104,7 @@ class Tables:
 
         Raises:
             InputMissing: a table with a contract that was never published, or not before that night had ended.
-            QueryImpossible: that version can no longer be read.
+            QueryImpossible: what that night left of it can no longer be read.
         """
         made = self._made(table)
         if made is not None:
@@ -128,17 +128,13 @@ class Tables:
         return [made for name in self.names if (made := self._made(name)) is not None]
 
     def _made(self, table: str) -> OpenedTable | None:
-        version = None
         if self.night is not None and table not in OPS_TABLES:
-            version = self.night.versions.get(table)
-            if version is None:
-                return None
-        try:
-            delta = self.lake.open(table, version)
-        except DeltaError as error:
-            raise QueryImpossible(
-                f"version {version} of {table} can no longer be read ({error}). Read a newer night, or --as-of latest"
-            ) from error
+            try:
+                delta = open_night(self.lake, self.ops, table, self.night)
+            except NightGone as error:
+                raise QueryImpossible(str(error)) from error
+        else:
+            delta = self.lake.open(table)
         if delta is None:
             return None
         return OpenedTable(table, delta, delta.schema(), delta.metadata().description or "")

@@ -18,11 +18,13 @@ import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import pyarrow as pa
 
+from lakesmith.contracts.model import BATCH_DATE
 from lakesmith.query.quoting import literal, quoted
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from lakesmith.query.tables import OpenedTable
 
-__all__ = ["View", "view_of"]
+__all__ = ["View", "duckdb_type", "view_of"]
 
 _TYPES = {
     "string": "VARCHAR",
@@ -97,18 +99,20 @@ class _File:
         return {key: unquote(value) for key, value in parts}
 
 
-def view_of(opened: OpenedTable, root: str, *, by_name: bool = False) -> View:
+def view_of(opened: OpenedTable, root: str, *, by_name: bool = False, only: date | None = None) -> View:
     """The view of a table at its version.
 
     Args:
         root: the table's folder.
         by_name: let files lack columns of the table.
+        only: just this batch; None for all.
     """
     fields = json.loads(opened.schema.to_json())["fields"]
-    types = {field["name"]: _duckdb_type(field["type"]) for field in fields}
+    types = {field["name"]: duckdb_type(field["type"]) for field in fields}
     described = {field["name"]: str(field["metadata"].get("comment", "")) for field in fields}
     listed = ", ".join(quoted(name) for name in types)
     files = _files(opened.delta, root) if opened.delta is not None else []
+    files = [file for file in files if only is None or file.values.get(BATCH_DATE) == only]
     partitions = opened.delta.metadata().partition_columns if opened.delta is not None else []
     empty = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
     parts = [f"SELECT {empty} WHERE false"] if by_name or not files else []
@@ -192,17 +196,17 @@ def _value(value: Any, kind: str) -> str:
     return f"CAST({'NULL' if value is None else literal(str(value))} AS {kind})"
 
 
-def _duckdb_type(kind: Any) -> str:
+def duckdb_type(kind: Any) -> str:
     """A type of Delta's schema JSON as DuckDB writes it."""
     if isinstance(kind, str):
         return _TYPES.get(kind, kind.upper())  # decimal(p,s) is written alike
     match kind["type"]:
         case "array":
-            return f"{_duckdb_type(kind['elementType'])}[]"
+            return f"{duckdb_type(kind['elementType'])}[]"
         case "map":
-            return f"MAP({_duckdb_type(kind['keyType'])}, {_duckdb_type(kind['valueType'])})"
+            return f"MAP({duckdb_type(kind['keyType'])}, {duckdb_type(kind['valueType'])})"
         case _:
             inner = ", ".join(
-                f"{quoted(field['name'])} {_duckdb_type(field['type'])}" for field in kind["fields"]
+                f"{quoted(field['name'])} {duckdb_type(field['type'])}" for field in kind["fields"]
             )
             return f"STRUCT({inner})"

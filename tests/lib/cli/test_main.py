@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from command_lines import Ask
+from command_lines import Ask, publish
 from lakesmith import __version__
 from lakesmith.errors import ExitCode, LeaseHeld
 from workspaces import Workspace
@@ -141,16 +141,18 @@ def test_another_folder_can_be_named(ask: Ask, meters: Workspace, monkeypatch: p
     [
         (["--help"], ["pyspark", "pandas", "pyarrow", "deltalake", "pydantic", "great_expectations"]),
         (["run", "--help"], ["pyspark", "pandas", "pyarrow", "deltalake", "great_expectations"]),
-        (["status"], ["pyspark", "great_expectations", "mlflow"]),
+        (["status"], ["pyspark", "pandas", "great_expectations", "mlflow"]),
+        (["plan"], ["pyspark", "pandas", "great_expectations", "mlflow"]),
         (
             ["backfill", "--from", "2024-01-01", "--to", "2024-01-06", "--dry-run"],
-            ["pyspark", "great_expectations"],
+            ["pyspark", "pandas", "great_expectations"],
         ),
     ],
 )
 def test_what_is_not_needed_is_not_imported(
     meters: Workspace, arguments: list[str], modules: list[str]
 ) -> None:
+    publish(meters, range(1, 4))
     code = (
         "import sys; from lakesmith.cli.main import main; code = main(sys.argv[2:]); "
         "print([name for name in sys.argv[1].split() if name in sys.modules], file=sys.stderr); "

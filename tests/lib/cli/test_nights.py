@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 from command_lines import THREE_TABLES, Ask, publish
-from lakesmith.ledger.records import BatchOutcome
+from lakesmith.ledger.ops import now
+from lakesmith.ledger.records import BatchOutcome, RunOutcome, RunRecord
 from workspaces import Workspace, day
 
 ONLY = [argument for table in THREE_TABLES for argument in ("--table", table)]
@@ -61,12 +63,10 @@ def test_a_dry_run_shows_the_plan_and_runs_nothing(ask: Ask, meters: Workspace) 
         "  bronze.readings  2024-01-05 .. 2024-01-06 (2 batches)\n"
         "      missing: never published\n"
         "                   2024-01-02  stale: readings: 2024-01-02.csv changed\n"
-        "  silver.readings  2024-01-05 .. 2024-01-06 (2 batches)\n"
-        "      e.g. bronze.readings 2024-01-05 will be run\n"
-        "                   2024-01-02  stale: bronze.readings 2024-01-02 is itself stale\n"
-        "  gold.usage       2024-01-05 .. 2024-01-06 (2 batches)\n"
-        "      e.g. silver.readings 2024-01-05 will be run\n"
-        "                   2024-01-02  stale: silver.readings 2024-01-02 is itself stale\n"
+        "  silver.readings  2024-01-02, 2024-01-05 .. 2024-01-06 (3 batches)\n"
+        "      e.g. bronze.readings 2024-01-02 will be run\n"
+        "  gold.usage       2024-01-02, 2024-01-05 .. 2024-01-06 (3 batches)\n"
+        "      e.g. silver.readings 2024-01-02 will be run\n"
     )
     assert not (meters.root / "lake" / "bronze").exists()
 
@@ -80,12 +80,16 @@ def test_a_dry_run_as_json_is_the_plan(ask: Ask, meters: Workspace) -> None:
         "steps": [
             {
                 "table": "bronze.readings",
+                "ranges": [["2024-01-06", "2024-01-06"]],
                 "batches": ["2024-01-06"],
                 "reasons": {"2024-01-06": "missing: never published"},
+                "audits": {},
             }
         ],
         "waiting": [],
+        "behind": [],
         "untouched": 5,
+        "expected": {},
     }
 
 
@@ -130,3 +134,85 @@ def test_a_failed_batch_is_planned_again_with_its_reason(ask: Ask, meters: Works
     publish(meters, [4], ["silver.readings"], outcome=BatchOutcome.REJECTED, reason="kwh_sane: observed 2000")
     answer = ask("backfill", *RANGE, *ONLY, "--dry-run")
     assert "  silver.readings  2024-01-04  failed: kwh_sane: observed 2000\n" in answer.out
+
+
+def test_a_backfill_that_lacks_its_parents_is_refused_or_takes_them_along(
+    ask: Ask, meters: Workspace
+) -> None:
+    publish(meters, range(1, 7), ("bronze.readings",))
+    publish(meters, (1, 2), ("silver.readings", "gold.usage"))
+    range_ = ["--from", "2024-01-04", "--to", "2024-01-06", "--table", "gold.usage_3d"]
+    answer = ask("backfill", *range_)
+    assert (answer.code, answer.out) == (4, "")
+    assert answer.err == (
+        "error: gold.usage_3d 2024-01-04 .. 2024-01-06: 3 batches need others first, which are not part of this: "
+        "silver.readings 2024-01-03 .. 2024-01-06; gold.usage 2024-01-03 .. 2024-01-06. Nothing was run. "
+        "Include them: --with-parents\n"
+    )
+    answer = ask("plan", *range_, "--with-parents")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out == (
+        "plan: 11 batches of 3 tables to run\n"
+        "  silver.readings  2024-01-03 .. 2024-01-06 (4 batches)\n"
+        "      missing: never published\n"
+        "  gold.usage       2024-01-03 .. 2024-01-06 (4 batches)\n"
+        "      e.g. silver.readings 2024-01-03 will be run\n"
+        "  gold.usage_3d    2024-01-04 .. 2024-01-06 (3 batches)\n"
+        "      e.g. gold.usage 2024-01-03 will be run\n"
+    )
+
+
+def test_a_plan_of_a_night_looks_back_and_says_what_it_will_take(ask: Ask, meters: Workspace) -> None:
+    meters.edit("conf/tables/bronze.readings.yml", "rows: preserving", "rows: preserving\nhorizon: 3d")
+    publish(meters, range(1, 6), ("bronze.readings",))
+    meters.land(4, ("m1", 99, ""))
+    moment = now()
+    context = meters.context()
+    for seconds, batches in ((3.0, 1), (12.0, 10)):
+        context.ledger.record_run(
+            RunRecord(
+                "r", "bronze.readings", day(1), day(5), moment, moment + timedelta(seconds=seconds),
+                RunOutcome.PUBLISHED, 0, False, "", batches, batches, 0, 0, 100 * batches, 0, 0, 1, "", "", "", "", "", 0,
+            )
+        )  # fmt: skip
+    answer = ask("plan", "--date", "2024-01-06", "--table", "bronze.readings")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out == (
+        "plan: 2 batches of 1 table to run\n"
+        "  bronze.readings  2024-01-04  stale: readings: 2024-01-04.csv changed\n"
+        "                   2024-01-06  missing: never published\n"
+        "                   about 200 rows, 4 s, going by earlier runs\n"
+    )
+    found = ask("plan", "--date", "2024-01-06", "--table", "bronze.readings", "--json").json
+    assert found["expected"] == {"bronze.readings": {"rows": 200, "seconds": 4.0}}
+
+
+def test_what_stays_behind_is_said_and_no_failure(ask: Ask, meters: Workspace) -> None:
+    publish(meters, range(1, 7))
+    meters.land(2, ("m1", 99, ""))
+    answer = ask("run", "--date", "2024-01-02", "--table", "gold.usage")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out == (
+        "\n"
+        "stale, and not to be mended here: 1 batch\n"
+        "  gold.usage stale 2024-01-02: silver.readings 2024-01-02 is itself stale\n"
+        "to repair what they read: lakesmith backfill --stale-only\n"
+    )
+
+
+def test_a_plan_for_repairs_says_what_it_leaves(ask: Ask, meters: Workspace) -> None:
+    publish(meters, range(1, 6))
+    answer = ask("backfill", "--stale-only", *ONLY)
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out == (
+        "nothing to repair for 2024-01-01 .. 2024-01-06: 15 batches fresh or closed, and 3 batches that never came to be; "
+        "see: lakesmith status\n"
+    )
+    meters.land(2, ("m1", 99, ""))
+    answer = ask("backfill", "--stale-only", "--dry-run")
+    assert answer.out == (
+        "plan: 3 batches of 3 tables to run; 12 are fresh or closed\n"
+        "  bronze.readings  2024-01-02  stale: readings: 2024-01-02.csv changed\n"
+        "  silver.readings  2024-01-02  bronze.readings 2024-01-02 will be run\n"
+        "  gold.usage       2024-01-02  silver.readings 2024-01-02 will be run\n"
+    )

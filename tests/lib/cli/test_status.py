@@ -94,6 +94,7 @@ def test_json_holds_every_batch(ask: Ask, meters: Workspace) -> None:
         "batch_date": "2024-01-06",
         "state": "missing",
         "reason": "never published",
+        "audit": "",
     }
     assert ask("status", "--json", *ONLY).out == json.dumps(found, indent=2) + "\n"
 
@@ -108,7 +109,12 @@ def test_from_and_to_name_nights(ask: Ask, meters: Workspace) -> None:
 
 def test_a_closed_day_is_closed(ask: Ask, meters: Workspace) -> None:
     found = ask("status", "--to", "2024-01-07", "--json", "--table", "bronze.readings").json
-    assert found["tables"][0]["batches"][-1] == {"batch_date": "2024-01-07", "state": "closed", "reason": ""}
+    assert found["tables"][0]["batches"][-1] == {
+        "batch_date": "2024-01-07",
+        "state": "closed",
+        "reason": "",
+        "audit": "",
+    }
 
 
 def test_nothing_is_due_before_history_starts(ask: Ask, meters: Workspace) -> None:
@@ -142,3 +148,35 @@ def test_a_range_that_ends_before_it_starts_is_an_error(ask: Ask, meters: Worksp
     answer = ask("status", "--from", "2024-01-06", "--to", "2024-01-01")
     assert answer.code == 2
     assert "--from 2024-01-01 --to 2024-01-06" in answer.err
+
+
+def test_what_changed_is_repaired_by_one_command(ask: Ask, meters: Workspace) -> None:
+    publish(meters, range(1, 7))
+    meters.land(2, ("m1", 99, ""))
+    answer = ask("status", *ONLY)
+    assert answer.out.endswith(
+        "\n"
+        "  bronze.readings stale 2024-01-02: readings: 2024-01-02.csv changed\n"
+        "  silver.readings stale 2024-01-02: bronze.readings 2024-01-02 is itself stale\n"
+        "  gold.usage stale 2024-01-02: silver.readings 2024-01-02 is itself stale\n"
+        "\n"
+        "to repair what can be: lakesmith backfill --stale-only "
+        "--table bronze.readings --table silver.readings --table gold.usage\n"
+    )
+
+
+def test_another_suite_makes_nothing_stale_and_is_said(ask: Ask, meters: Workspace) -> None:
+    publish(meters, range(1, 7))
+    meters.edit("conf/expectations/silver.readings.json", '"max_value": 1000', '"max_value": 900')
+    answer = ask("status", *ONLY)
+    assert answer.out.endswith(
+        "\n"
+        "fresh, and to be audited again by the next run over them:\n"
+        "  silver.readings 2024-01-01 .. 2024-01-06 (6 batches):\n"
+        "      what it is judged by changed: its suite, or what conf/tables/silver.readings.yml demands\n"
+    )
+    assert ask("plan", *ONLY).out == (
+        "plan: 6 batches to audit again; 12 are fresh or closed\n"
+        "  silver.readings  audit 2024-01-01 .. 2024-01-06 (6 batches)\n"
+        "      what it is judged by changed: its suite, or what conf/tables/silver.readings.yml demands\n"
+    )

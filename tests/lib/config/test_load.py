@@ -87,7 +87,17 @@ def test_effective_lists_every_setting_with_its_origin(write: Write) -> None:
         EffectiveSetting("quality.expectation_modules", ["my.rules"], "conf/dev.yml:3"),
         EffectiveSetting("serving.failures_to_open", 3, "default"),
         EffectiveSetting("serving.oldest_scores_days", 7, "default"),
+        EffectiveSetting("retention.nights", 90, "default"),
+        EffectiveSetting("retention.versions", 7, "default"),
+        EffectiveSetting("maintenance.file_size", 134_217_728, "default"),
         EffectiveSetting("mlflow.tracking_uri", None, "default"),
+        EffectiveSetting("openlineage.transport", None, "default"),
+        EffectiveSetting("openlineage.namespace", "lakesmith", "default"),
+        EffectiveSetting("openlineage.path", None, "default"),
+        EffectiveSetting("openlineage.url", None, "default"),
+        EffectiveSetting("openlineage.endpoint", "api/v1/lineage", "default"),
+        EffectiveSetting("openlineage.timeout", 5, "default"),
+        EffectiveSetting("openlineage.api_key", None, "default"),
         EffectiveSetting(
             "storage_options.aws_secret_access_key",
             "********",
@@ -264,7 +274,8 @@ def test_of_two_variables_the_deeper_one_wins(write: Write) -> None:
 
 
 ALLOWED = (
-    "landing_root, lake_root, jars_dir, spark, lease, publish, staging, quality, serving, mlflow, "
+    "landing_root, lake_root, jars_dir, spark, lease, publish, staging, quality, serving, retention, maintenance, "
+    "mlflow, openlineage, "
     "storage_options, parameters, models"
 )
 

@@ -6,14 +6,16 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from lakesmith.contracts.days import BatchRange
+from lakesmith.contracts.graph import TableGraph
 from lakesmith.contracts.load import load_project
 from lakesmith.ledger.history import TableHistory
 from lakesmith.ledger.live import LiveBatch, LiveTable
 from lakesmith.ledger.manifest import DayFiles, DayState, LandingCandidate, LandingFile, Manifest
 from lakesmith.ledger.model_events import ModelTimeline
-from lakesmith.ledger.plan import make_plan
+from lakesmith.ledger.plan import Asked, Plan, make_plan, with_needed
 from lakesmith.ledger.records import BatchOutcome, BatchRecord, Fingerprints, InputRead
 from lakesmith.ledger.state import BatchState, Judge
 from lakesmith.ledger.window_digest import WindowDigests
@@ -125,7 +127,7 @@ class Book:
         }
 
     def plan(self) -> dict[str, list[int]]:
-        plan = make_plan(GRAPH, self.nights, self.judged())
+        plan = make_plan(GRAPH, Asked(self.nights), self.judged())
         return {step.table: [d.day for d in step.batches] for step in plan.steps}
 
 
@@ -250,3 +252,132 @@ def test_files_of_somebody_else_are_foreign_and_make_stale() -> None:
     book.foreign.add(("gold.usage", day(3)))
     assert book.words()["gold.usage"] == "fresh fresh foreign"
     assert book.words()["gold.usage_3d"] == "fresh fresh stale"
+
+
+# --- what a plan takes up --------------------------------------------------------------------------------------------
+
+
+def steps(plan: Plan) -> dict[str, list[int]]:
+    return {step.table: [d.day for d in step.batches] for step in plan.steps}
+
+
+def planned(book: Book, first: int, last: int, **asked: Any) -> Plan:
+    """The plan for some nights of a book, whose judge has seen all of it."""
+    graph = TableGraph(
+        {
+            table: replace(contract, horizon_days=asked.pop(table.replace(".", "_"), None))
+            for table, contract in GRAPH.contracts.items()
+        },
+        GRAPH.sources,
+    )
+    return make_plan(graph, Asked(BatchRange(day(first), day(last)), **asked), book.judged())
+
+
+def test_a_batch_behind_a_stale_one_is_run_only_with_it() -> None:
+    book = Book(1, 5)
+    book.landing[day(2)] = "corrected"
+    states = book.judged()["gold.usage_3d"]
+    assert [(s.behind, s.runnable) for s in states.values()] == [
+        (False, False),
+        (True, False),
+        (True, False),
+        (True, False),
+        (False, False),
+    ]
+    only_gold = {"gold.usage_3d": states}
+    plan = make_plan(GRAPH, Asked(book.nights), only_gold)
+    assert steps(plan) == {}
+    assert [s.batch_date.day for s in plan.behind] == [2, 3, 4]
+    assert steps(planned(book, 1, 5))["gold.usage_3d"] == [2, 3, 4]
+
+
+def test_repairs_leave_alone_what_never_was_and_what_failed_for_good() -> None:
+    book = Book(1, 5)
+    book.publish("gold.usage", day(2), digest="others")
+    book.publish("silver.readings", day(4), outcome=BatchOutcome.REJECTED)
+    del book.histories["gold.usage_3d"].records[day(5)]
+    plan = planned(book, 1, 5, stale_only=True)
+    assert steps(plan) == {"gold.next_day": [1, 2], "gold.running": [2, 3], "gold.usage_3d": [2, 3]}
+    assert plan.waiting == ()
+    assert {table: left for table, left in plan.left_in.items() if left} == {
+        "silver.readings": 1,
+        "gold.usage": 1,
+        "gold.next_day": 2,
+        "gold.running": 1,
+        "gold.usage_3d": 2,
+    }
+
+
+def test_a_rejected_batch_is_repaired_once_its_file_or_its_suite_changed() -> None:
+    book = Book(1, 3)
+    book.publish("bronze.readings", day(2), outcome=BatchOutcome.REJECTED)
+    assert not book.judged()["bronze.readings"][day(2)].repairable
+    assert "bronze.readings" not in steps(planned(book, 1, 3, stale_only=True))
+    book.landing[day(2)] = "corrected"
+    assert book.judged()["bronze.readings"][day(2)].repairable
+    assert steps(planned(book, 1, 3, stale_only=True))["bronze.readings"] == [2]
+    book = Book(1, 3)
+    book.publish("silver.readings", day(2), outcome=BatchOutcome.REJECTED)
+    book.code["silver.readings"] = replace(CODE, audit="milder")
+    assert steps(planned(book, 1, 3, stale_only=True))["silver.readings"] == [2]
+
+
+def test_a_night_looks_back_as_far_as_the_horizon_and_follows_the_cascade() -> None:
+    book = Book(1, 12)
+    book.landing[day(5)] = "too long ago"
+    book.landing[day(10)] = "corrected"
+    plan = planned(book, 12, 12, look_back=True, bronze_readings=3)
+    assert steps(plan) == {
+        "bronze.readings": [10],
+        "silver.readings": [10],
+        "gold.usage": [10],
+        "gold.next_day": [9, 10],
+        "gold.running": [10, 11, 12],
+        "gold.usage_3d": [10, 11, 12],
+    }
+    assert steps(planned(book, 12, 12, look_back=True, bronze_readings=1)) == {}
+    assert steps(planned(book, 12, 12, bronze_readings=3)) == {}
+
+
+def test_looking_back_takes_up_late_files_but_not_what_was_before_the_first_batch() -> None:
+    book = Book(1, 8)
+    for table in GRAPH.order:
+        for number in (1, 2, 5):
+            book.histories[table].records.pop(day(number), None)
+    plan = planned(book, 8, 8, look_back=True, bronze_readings=7)
+    assert steps(plan)["bronze.readings"] == [5]
+    assert steps(plan)["silver.readings"] == [5]
+
+
+def test_another_suite_has_published_batches_audited_again_and_nothing_run() -> None:
+    book = Book(1, 3)
+    book.code["silver.readings"] = replace(CODE, audit="stricter")
+    assert set(" ".join(book.words().values()).split()) == {"fresh"}
+    plan = planned(book, 1, 3)
+    assert [(s.table, s.batches, [d.day for d in s.audits]) for s in plan.steps] == [
+        ("silver.readings", (), [1, 2, 3])
+    ]
+    reason = (
+        f"what it is judged by changed: its suite, or what {GRAPH.contracts['silver.readings'].file} demands"
+    )
+    assert set(plan.steps[0].audits.values()) == {reason}
+    assert steps(planned(book, 1, 3, stale_only=True)) == {}
+
+
+def test_what_batches_need_comes_along_and_nothing_else() -> None:
+    book = Book(1, 6)
+    for table in ("silver.readings", "gold.usage", "gold.usage_3d"):
+        for number in (3, 4, 6):
+            del book.histories[table].records[day(number)]
+    asked = Asked(BatchRange(day(5), day(6)), ("gold.usage_3d",), with_parents=True)
+    needed = with_needed(GRAPH, asked, book.judged())
+    assert {table: sorted(d.day for d in found) for table, found in needed.items() if found} == {
+        "silver.readings": [3, 4, 6],
+        "gold.usage": [3, 4, 6],
+        "gold.usage_3d": [5, 6],
+    }
+    assert steps(make_plan(GRAPH, asked, needed)) == {
+        "silver.readings": [3, 4, 6],
+        "gold.usage": [3, 4, 6],
+        "gold.usage_3d": [5, 6],
+    }

@@ -1,0 +1,148 @@
+"""Taking a person's rows out of batches that no run can compute anew: their file is gone, or what they need is broken.
+
+Owns that such a batch keeps all else, its state included: what was stale stays stale, what failed stays failed, what is foreign
+stays foreign. It goes through the one publish path. Batches that can be run are run instead (`lakesmith.engine.forgetting`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from lakesmith.contracts.days import BatchRange
+from lakesmith.contracts.model import BATCH_DATE, Contract
+from lakesmith.contracts.subjects import SubjectColumns
+from lakesmith.engine.context import Context
+from lakesmith.lake.digest import digest_aggregates, digest_of
+from lakesmith.lake.landing import Erasure
+from lakesmith.lake.lease import hold
+from lakesmith.lake.publishing import publish
+from lakesmith.lake.reading import read_batches
+from lakesmith.lake.staging import OUTCOME, RowOutcome, Staged, stage
+from lakesmith.lake.tables import quarantine_contract
+from lakesmith.ledger.forgotten import FORGOTTEN
+from lakesmith.ledger.live import LiveTable, files_digest
+from lakesmith.ledger.ops import now
+from lakesmith.ledger.provenance import Provenance
+from lakesmith.ledger.records import BatchOutcome, BatchRecord
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["rewrite_without"]
+
+_JOB = "lakesmith forget"
+
+
+def rewrite_without(
+    context: Context, contract: Contract, table: str, rows: Mapping[date, int], form: str, run_id: str
+) -> None:
+    """Publishes batches of a table once more, without the rows of a person.
+
+    Args:
+        contract: of the table, or of the one whose quarantine it is.
+        table: either.
+        rows: batch -> rows of the person.
+        form: the canonical id.
+
+    Raises:
+        LakesmithError: the lease is held, or others keep committing.
+    """
+    target = contract if table == contract.table else quarantine_contract(contract)
+    days = sorted(rows)
+    with hold(context.lake, contract.table, run_id, timedelta(seconds=context.settings.lease.wait)):
+        context.ledger.refresh([table])
+        live = context.ledger.live(table)
+        if live is None:
+            return
+        erasure = Erasure(frozenset({form}), SubjectColumns.of(target))
+
+        def others(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            return (erasure.apply(batch) for batch in batches)
+
+        found = read_batches(context.spark, context.lake, target, live.version, BatchRange(days[0], days[-1]))
+        found = found.where(F.col(BATCH_DATE).isin(days))
+        kept = found.mapInArrow(others, found.schema)
+        staged = stage(
+            kept.withColumn(OUTCOME, F.lit(str(RowOutcome.PUBLISHED))),
+            target,
+            context.lake,
+            run_id,
+            days,
+            expected_rows={day: live.batches[day].rows or 0 for day in days},
+            rows_per_file=context.settings.staging.rows_per_file,
+        )
+        aggregates = [column.alias(name) for name, column in digest_aggregates(target.columns).items()]
+        counted = kept.groupBy(BATCH_DATE).agg(*aggregates).collect()
+        digests = {row[BATCH_DATE]: digest_of(target.columns, row.asDict()) for row in counted}
+        _publish(context, contract, target, live, staged, days, digests, rows, run_id)
+
+
+def _publish(
+    context: Context,
+    contract: Contract,
+    target: Contract,
+    live: LiveTable,
+    staged: Staged,
+    days: Sequence[date],
+    digests: Mapping[date, tuple[str, int]],
+    rows: Mapping[date, int],
+    run_id: str,
+) -> None:
+    history = context.ledger.history(target.table)
+    empty = digest_of(target.columns, None)
+    files = staged.of(RowOutcome.PUBLISHED)
+    moment = now()
+    records: list[BatchRecord] = []
+    failed: list[BatchRecord] = []
+    for day in days:
+        standing, last = history.standing(day), history.last(day)
+        if standing is None or standing.files != live.files_of(day):
+            # Somebody else's rows: nothing is recorded, so that they stay foreign.
+            continue
+        digest, left = digests.get(day, empty)
+        records.append(
+            replace(
+                standing,
+                recorded_at=moment,
+                run_id=run_id,
+                outcome=BatchOutcome.PUBLISHED,
+                digest=digest,
+                rows=left,
+                dropped={**standing.dropped, FORGOTTEN: standing.dropped.get(FORGOTTEN, 0) + rows[day]}
+                if standing.read is not None
+                else standing.dropped,
+                files=files_digest(f.path for f in files if f.part == day),
+            )
+        )
+        if last is not None and not last.outcome.stands:
+            failed.append(replace(last, recorded_at=moment))
+
+    def provenance(version: int) -> Provenance:
+        return Provenance(
+            run_id=run_id,
+            table=target.table,
+            job=_JOB,
+            code_version=context.code_version,
+            lakesmith_version=context.lakesmith_version,
+            environment=context.settings.environment,
+            started_at=moment,
+            batches=tuple(replace(record, version=version) for record in records),
+        )
+
+    version = publish(
+        context.lake,
+        target,
+        files,
+        days,
+        provenance=provenance,
+        inputs_unchanged=lambda: None,
+        attempts=context.settings.publish.attempts,
+    )
+    context.ledger.record(provenance(version).batches)
+    # What failed since the rows were published failed all the same.
+    context.ledger.record(failed)
