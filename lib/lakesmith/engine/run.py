@@ -63,10 +63,11 @@ def run_table(
         reached(Side.BEFORE, Step.LEASE, contract.table)
         with hold(context.lake, contract.table, new_run_id(), wait):
             reached(Side.AFTER, Step.LEASE, contract.table)
+            again = set(audits)
             for group in groups:
-                _run_group(context, contract, group, job, result, force=force)
-            if audits:
-                _audit_again(context, contract, audits, result)
+                _run_group(context, contract, group, job, result, again, force=force)
+            if again:
+                _audit_again(context, contract, sorted(again), result)
         if force:
             record_forced(context, contract, wanted, result)
     except Stopped as error:
@@ -84,6 +85,7 @@ def _run_group(
     wanted: Sequence[date],
     job: Job | None,
     result: TableResult,
+    again: set[date],
     *,
     force: bool,
 ) -> None:
@@ -99,6 +101,9 @@ def _run_group(
             unserved[state.batch_date] = state.reason
         elif state.runnable or (force and (state.state is State.FRESH or state.behind)):
             runnable.append(state)
+        elif state.audit:
+            # It was to be run since an input was; that came out equal, and its own suite has changed all the same.
+            again.add(state.batch_date)
         elif state.state in (State.FRESH, State.CLOSED) or state.behind:
             result.unchanged += 1
         else:

@@ -29,6 +29,9 @@ __all__ = ["read_batches", "read_buckets", "read_night", "read_staged", "schema_
 
 _PARTITION_TYPES = {BATCH_DATE: "date", KEY_BUCKET: "int"}
 
+# PySpark hands a date over as text, and that of a year below 1000 is one that Java does not read.
+_EVERY_DAY = BatchRange(date(1000, 1, 1), date.max)
+
 
 def schema_ddl(contract: Contract) -> str:
     """The table's columns as Spark's DDL, the partition column last."""
@@ -95,7 +98,7 @@ def read_night(
     """
     opened = lake.open(contract.table) if night is None else open_night(lake, ops, contract.table, night)
     if opened is not None:
-        return read_batches(spark, lake, contract, opened.version(), BatchRange(date.min, date.max))
+        return read_batches(spark, lake, contract, opened.version(), _EVERY_DAY)
     if contract.layer == "quarantine":
         return read_batches(spark, lake, contract, None, None)
     by_then = f" before the night {night.last} had ended" if night is not None else ""

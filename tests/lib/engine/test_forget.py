@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from lakesmith.engine.forgetting import Forgetting, forget
 from lakesmith.errors import ExitCode, UsageError
 from lakesmith.faults import FaultPoint, Side, Step, armed
-from lakesmith.ledger.audit_trail import AuditRecord
+from lakesmith.ledger.audit_trail import Action, AuditRecord
 from lakesmith.ledger.forgotten import ForgottenRecord
 from lakesmith.ledger.nights import choose_night, open_night
 from lakesmith.ledger.retired import RetiredKind, RetiredRecord
@@ -136,8 +136,8 @@ def test_the_lake_is_as_if_the_person_had_never_been_there(meters: Workspace, tw
     ops = meters.context().ledger.ops
     trail = [AuditRecord.from_row(row) for row in ops.read(AuditRecord).to_pylist()]
     assert {r.table for r in trail} >= {BRONZE, SILVER, QUARANTINE}
-    assert {(r.action, r.why) for r in trail} == {("forget", "request 117")}
-    assert next(r.details for r in trail if r.table == BRONZE)["rows"] == 5
+    assert {(r.action, r.why) for r in trail} == {("forget", "request 117"), ("force", "")}
+    assert next(r.details for r in trail if r.table == BRONZE and r.action is Action.FORGET)["rows"] == 5
     [entry] = ops.read(ForgottenRecord).to_pylist()
     assert len(entry["digest"]) == 64
 
@@ -237,5 +237,5 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(meters: Workspace) -> None
 def test_a_reason_that_names_the_person_is_refused(meters: Workspace) -> None:
     with pytest.raises(UsageError, match="the reason names the person"):
         forget(meters.context(), "17850", "customer 17850 asked")
-    with pytest.raises(UsageError, match="the id is empty"):
+    with pytest.raises(UsageError, match="The id is empty"):
         forget(meters.context(), "  ")

@@ -241,9 +241,8 @@ def test_a_corrupt_batch_reaches_just_the_features_labels_models_and_scores_that
     assert twin.nights(1, DAYS, TABLES).exit_code is ExitCode.DONE
     context = twin.context()
     _, event = train_and_keep(context, context.project.model(MODEL), None, "brute force")
-    twin.nights(SCORED[0], SCORED[-1], [SCORES], version=event.version)
-    anew = twin.timeline().registered(event.version)
-    assert anew is not None
+    # Scores say which version gave them: one that learned the same must not stand in for the first.
+    twin.nights(SCORED[0], SCORED[-1], [SCORES], version=event.version if learned else None)
 
     walk = reached_from(scored.context(), "bronze.orders", night(number))
 
@@ -252,7 +251,6 @@ def test_a_corrupt_batch_reaches_just_the_features_labels_models_and_scores_that
     first = scored.timeline().registered(1)
     assert first is not None
     assert [node.event.version for node in walk.models if node.trained_on] == ([1] if learned else [])
-    assert (anew.digest != first.digest) is learned
     scores = {n.record.batch_date for n in walk.batches[SCORES]}
     assert scores == {night(n) for n in SCORED if learned or number <= n < number + 14}
     assert all(node.scored_by == (1,) for node in walk.batches[SCORES])
