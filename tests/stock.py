@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from workspaces import Workspace, day
 
-__all__ = ["Edit", "Stock", "present", "versions"]
+__all__ = ["DAYS", "Edit", "Stock", "present", "versions"]
 
 PROJECT = Path(__file__).parent / "projects" / "stock"
 
@@ -23,6 +23,15 @@ class Edit(NamedTuple):
     name: str = ""
     price: str = ""
     operation: str = ""
+
+
+DAYS = {
+    1: [Edit("a", 1, "ale", "1.5"), Edit("b", 1, "bread", "2"), Edit("c", 1, "cake", "9")],
+    2: [Edit("a", 1, "ale", "1.5"), Edit("b", 1, "bun", "2"), Edit("b", 2, "bread", "3")],
+    3: [Edit("c", 1, operation="D"), Edit("d", 2, "dates", "4"), Edit("d", 1, "figs", "4")],
+    4: [Edit("c", 1, "cake", "9"), Edit("a", 1, "ale", "1.504")],
+}
+"""Four days of edits: one that changes nothing, two of one article, an article that goes and comes back."""
 
 
 class Version(NamedTuple):
@@ -44,6 +53,14 @@ class Stock(Workspace):
         """The project with nothing landed."""
         shutil.copytree(PROJECT, root)
         return cls(root)
+
+    @classmethod
+    def landed_in(cls, root: Path) -> Stock:
+        """The project with four days landed."""
+        stock = cls.made_in(root)
+        for number, edits in DAYS.items():
+            stock.land_edits(number, edits)
+        return stock
 
     def land_edits(self, number: int, edits: Sequence[Edit]) -> None:
         """Writes the file of a day."""

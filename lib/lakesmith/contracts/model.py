@@ -344,6 +344,12 @@ class Contract:
         return f"{CHANGES}.{self.layer}_{self.name}"
 
     @property
+    def written_tables(self) -> tuple[str, ...]:
+        """All tables that its runs write: itself, the changes of a keyed one, the quarantine."""
+        changes = (self.changes_table,) if self.keyed is not None else ()
+        return (self.table, *changes, self.quarantine_table)
+
+    @property
     def change_columns(self) -> tuple[Column, ...]:
         """The columns that the job returns: all but those that Lakesmith adds."""
         added = self.keyed.generated if self.keyed else ()

@@ -98,6 +98,8 @@ def read_night(
     """
     opened = lake.open(contract.table) if night is None else open_night(lake, ops, contract.table, night)
     if opened is not None:
+        if contract.keyed is not None:
+            return read_buckets(spark, lake, contract, opened.version())
         return read_batches(spark, lake, contract, opened.version(), _EVERY_DAY)
     if contract.layer == "quarantine":
         return read_batches(spark, lake, contract, None, None)

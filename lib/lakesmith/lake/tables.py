@@ -40,6 +40,7 @@ __all__ = [
     "named_contract",
     "quarantine_contract",
     "statistics_columns",
+    "written_contracts",
 ]
 
 STATISTICS_PROPERTY = "delta.dataSkippingStatsColumns"
@@ -58,7 +59,12 @@ _KEYED_PROPERTY = "lakesmith.keyed."
 
 
 def quarantine_contract(contract: Contract) -> Contract:
-    """The contract of a table's quarantine: the same columns, all nullable, and the rules that were broken."""
+    """The contract of a table's quarantine: the same columns, all nullable, and the rules that were broken.
+
+    What a keyed table rejects are rows of its changes.
+    """
+    if contract.keyed is not None:
+        contract = changes_contract(contract)
     return replace(
         contract,
         table=contract.quarantine_table,
@@ -103,6 +109,12 @@ def changes_contract(contract: Contract) -> Contract:
     )
 
 
+def written_contracts(contract: Contract) -> tuple[Contract, ...]:
+    """The contracts of all tables that runs of one write, in the order of `Contract.written_tables`."""
+    changes = (changes_contract(contract),) if contract.keyed is not None else ()
+    return (contract, *changes, quarantine_contract(contract))
+
+
 def _not_null_unless_deleted(column: Column) -> Expectation:
     remaining = {"type": "comparison", "column": {"name": DELETED}, "operator": "==", "parameter": False}
     return Expectation(
@@ -114,14 +126,14 @@ def _not_null_unless_deleted(column: Column) -> Expectation:
 
 
 def named_contract(graph: TableGraph, table: str) -> Contract:
-    """The contract of a table, or that of a quarantine table, which follows from its target's.
+    """The contract of a table, or that of a quarantine table or of a keyed table's changes, which follow from its target's.
 
     Raises:
         UsageError: no contract declares it.
     """
     for contract in graph.contracts.values():
-        if contract.quarantine_table == table:
-            return quarantine_contract(contract)
+        if table in contract.written_tables:
+            return next(written for written in written_contracts(contract) if written.table == table)
     return graph.contract(table)
 
 

@@ -76,10 +76,15 @@ class LiveTable:
         return cls(table.version(), {}, found) if by_bucket else cls(table.version(), found)
 
     @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """All live files, relative to the table's folder."""
+        parts = (*self.batches.values(), *self.buckets.values())
+        return tuple(path for part in parts for path in part.paths)
+
+    @cached_property
     def files(self) -> str:
         """The digest of all live files; `NO_FILES` when there are none."""
-        parts = (*self.batches.values(), *self.buckets.values())
-        return files_digest(path for part in parts for path in part.paths)
+        return files_digest(self.paths)
 
     def files_of(self, day: date) -> str:
         """The digest of the batch's live files; `NO_FILES` when it has none."""

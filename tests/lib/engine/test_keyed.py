@@ -16,45 +16,24 @@ from lakesmith.engine.intake import TakingIn
 from lakesmith.errors import ExitCode
 from lakesmith.lake import keyed
 from lakesmith.ledger.records import BatchOutcome
-from stock import Edit, Stock, present, versions
+from stock import DAYS, Edit, Stock, present, versions
 from workspaces import day
 
 ITEMS, NOW, LIST = "silver.items", "silver.items_now", "gold.price_list"
 KEYED = [ITEMS, NOW]
-DAYS = {
-    1: [Edit("a", 1, "ale", "1.5"), Edit("b", 1, "bread", "2"), Edit("c", 1, "cake", "9")],
-    2: [Edit("a", 1, "ale", "1.5"), Edit("b", 1, "bun", "2"), Edit("b", 2, "bread", "3")],
-    3: [Edit("c", 1, operation="D"), Edit("d", 2, "dates", "4"), Edit("d", 1, "figs", "4")],
-    4: [Edit("c", 1, "cake", "9"), Edit("a", 1, "ale", "1.504")],
-}
 
 
 @pytest.fixture
 def stock(tmp_path: Path, spark_session: SparkSession) -> Stock:
     """The project with four days landed and nothing run."""
-    return landed(tmp_path / "stock")
-
-
-@pytest.fixture(scope="module")
-def first_run(tmp_path_factory: pytest.TempPathFactory, spark_session: SparkSession) -> Stock:
-    """The project after a backfill of four days; only to be copied or read."""
-    stock = landed(tmp_path_factory.mktemp("run") / "stock")
-    assert stock.run(1, 4).exit_code is ExitCode.DONE
-    return stock
+    return Stock.landed_in(tmp_path / "stock")
 
 
 @pytest.fixture
-def built(tmp_path: Path, first_run: Stock) -> Stock:
-    """A copy of it, to change at will."""
-    shutil.copytree(first_run.root, tmp_path / "stock")
+def built(tmp_path: Path, first_stock: Stock) -> Stock:
+    """A copy of the project after a backfill of four days, to change at will."""
+    shutil.copytree(first_stock.root, tmp_path / "stock")
     return Stock(tmp_path / "stock")
-
-
-def landed(root: Path) -> Stock:
-    stock = Stock.made_in(root)
-    for number, edits in DAYS.items():
-        stock.land_edits(number, edits)
-    return stock
 
 
 def assert_holds(stock: Stock, days: dict[int, list[Edit]]) -> None:
@@ -63,11 +42,11 @@ def assert_holds(stock: Stock, days: dict[int, list[Edit]]) -> None:
     assert stock.present() == present(days)
 
 
-def test_a_range_holds_what_its_days_say(first_run: Stock) -> None:
-    assert_holds(first_run, DAYS)
-    assert set(first_run.states(1, 4).values()) == {"fresh fresh fresh fresh"}
+def test_a_range_holds_what_its_days_say(first_stock: Stock) -> None:
+    assert_holds(first_stock, DAYS)
+    assert set(first_stock.states(1, 4).values()) == {"fresh fresh fresh fresh"}
     # Of every day the state as it was known then: versions, of these current ones, of these ended ones.
-    assert first_run.rows(LIST, "batch_date", "known", "articles", "ended") == [
+    assert first_stock.rows(LIST, "batch_date", "known", "articles", "ended") == [
         (day(1), 3, 3, 0),
         (day(2), 4, 3, 1),
         (day(3), 5, 3, 2),
@@ -75,7 +54,7 @@ def test_a_range_holds_what_its_days_say(first_run: Stock) -> None:
     ]
 
 
-def test_nights_one_by_one_and_days_in_any_order_come_to_the_same(stock: Stock, first_run: Stock) -> None:
+def test_nights_one_by_one_and_days_in_any_order_come_to_the_same(stock: Stock, first_stock: Stock) -> None:
     order = list(DAYS)
     random.Random(3).shuffle(order)
     assert order != sorted(order)
@@ -83,7 +62,7 @@ def test_nights_one_by_one_and_days_in_any_order_come_to_the_same(stock: Stock, 
         assert stock.run(number, tables=["bronze.edits", *KEYED]).exit_code is ExitCode.DONE
         assert_holds(stock, {n: DAYS[n] for n in order[:at]})
     for table in KEYED:
-        assert stock.digests(table) == first_run.digests(table)
+        assert stock.digests(table) == first_stock.digests(table)
 
 
 def test_a_second_run_does_nothing_and_a_forced_one_makes_no_version(built: Stock) -> None:
@@ -231,10 +210,10 @@ def test_a_full_dump_deletes_what_it_does_not_list_unless_it_is_too_small(stock:
     ]
 
 
-def test_commits_say_what_they_took_in(first_run: Stock) -> None:
-    table = DeltaTable(first_run.context().lake.path(ITEMS))
+def test_commits_say_what_they_took_in(first_stock: Stock) -> None:
+    table = DeltaTable(first_stock.context().lake.path(ITEMS))
     assert table.metadata().partition_columns == ["key_bucket"]
-    record = first_run.records(ITEMS)[1]
+    record = first_stock.records(ITEMS)[1]
     taken = next(read for read in record.inputs if read.target == "changes.silver_items")
     assert (record.batch_date, record.rows, taken.digest) == (day(2), 2, record.digest)
     assert set(taken.files[0]["buckets"]) <= {0, 1, 2}
