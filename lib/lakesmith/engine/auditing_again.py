@@ -68,6 +68,7 @@ class AuditAgain:
         audits = self._judged(standing)
         self.batch_warnings = {day: found.warnings for day, found in audits.items() if found.warnings}
         fingerprints = self.context.fingerprints(table, SCHEME)
+        newest = history.newest_standing if self.contract.keyed is not None else None
         records = [
             replace(
                 record,
@@ -75,6 +76,8 @@ class AuditAgain:
                 run_id=self.run.run_id,
                 outcome=BatchOutcome.CONFIRMED if audits[day].passed else BatchOutcome.REJECTED,
                 fingerprints=fingerprints,
+                # The newest record of a keyed table names the live files of all, whichever batch it is of.
+                files=newest.files if newest is not None else record.files,
                 reason=bounded(audits[day].refusals),
             )
             for day, record in standing.items()

@@ -12,6 +12,7 @@ import lakesmith
 from lakesmith.engine.forgetting import forget
 from lakesmith.engine.maintaining import maintain
 from lakesmith.errors import ExitCode
+from lakesmith.ledger.records import BatchOutcome
 from lakesmith.query.errors import QueryImpossible
 from lakesmith.query.reader import Question
 from lakesmith.query.tables import Tables
@@ -108,6 +109,23 @@ def test_maintenance_compacts_changes_and_leaves_rows_states_and_nights_as_they_
         stock.land_edits(number, days[number])
         assert stock.run(number, tables=["bronze.edits", ITEMS]).exit_code is ExitCode.DONE
     assert stock.history() == versions(days)
+
+
+def test_a_new_rule_judges_the_changes_again_and_makes_no_version(stock: Stock) -> None:
+    """What the rows of the fifth night rest on is not what the records of the days before it name."""
+    suite = "conf/expectations/silver.items.json"
+    versions_before = stock.versions()
+    # The other edit of that article and day came later, so that no change has this name.
+    stock.edit(suite, '["REJECT"]', '["REJECT", "figs"]')
+    assert stock.run(1, 5).exit_code is ExitCode.DONE
+    last = stock.records(ITEMS)[-5:]
+    assert {(r.outcome, r.batch_date.day) for r in last} == {(BatchOutcome.CONFIRMED, n) for n in FIVE}
+    assert set(stock.states(1, 5).values()) == {"fresh fresh fresh fresh fresh"}
+
+    stock.edit(suite, '"figs"', '"bread"')
+    assert stock.run(1, 5).exit_code is ExitCode.PARTIAL
+    assert stock.states(1, 5)[ITEMS] == "failed failed fresh fresh fresh"
+    assert (stock.versions(), stock.history()) == (versions_before, versions(FIVE))
 
 
 def test_somebody_is_forgotten_in_rows_changes_and_old_versions(stock: Stock) -> None:
