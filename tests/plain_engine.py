@@ -26,9 +26,10 @@ from lakesmith.contracts.model import BATCH_DATE, Contract
 from lakesmith.engine.audit import BatchAudit
 from lakesmith.engine.auditing_again import AuditAgain
 from lakesmith.engine.context import Context
+from lakesmith.engine.execution import Execution
 from lakesmith.engine.pinning import pin_inputs
 from lakesmith.engine.publication import Publication
-from lakesmith.engine.recording import RunIdentity, audited_batch
+from lakesmith.engine.recording import audited_batch
 from lakesmith.engine.restored_rows import NotRestored
 from lakesmith.engine.restoring import RestorePlan
 from lakesmith.engine.transforming import SettingsRead
@@ -37,8 +38,7 @@ from lakesmith.jobs import Job
 from lakesmith.lake.staging import RowOutcome, Staged, StagedFile
 from lakesmith.lake.tables import BROKEN_RULES, delta_schema, ensure_table, quarantine_contract
 from lakesmith.ledger.location import LakeLocation
-from lakesmith.ledger.records import EMPTY_DIGEST, BatchRecord, InputRead
-from lakesmith.ledger.state import BatchState
+from lakesmith.ledger.records import EMPTY_DIGEST, BatchRecord
 from lakesmith.quality.accounting import Accounting
 
 __all__ = ["Rows", "computed", "rows_of", "without_spark"]
@@ -181,16 +181,8 @@ def _digest(rows: Rows) -> str:
 # --- an attempt -------------------------------------------------------------------------------------------------------
 
 
-class PlainAttempt:
+class PlainAttempt(Execution):
     """Takes the place of `lakesmith.engine.attempt.Attempt`."""
-
-    def __init__(self, context: Context, run: RunIdentity, states: Sequence[BatchState]) -> None:
-        self.context, self.run, self.states = context, run, states
-        self.unchanged: list[BatchRecord] = []
-        self.warnings: list[str] = []
-        self.batch_warnings: dict[date, tuple[str, ...]] = {}
-        self.unserved: dict[date, str] = {}
-        self.reads: dict[date, tuple[InputRead, ...]] = {}
 
     def execute(self, job: Job | None) -> tuple[list[BatchRecord], int | None]:
         context, contract = self.context, self.run.contract

@@ -3,6 +3,7 @@
     LakesmithError                exit 1   anything that no class below names
       UsageError                  exit 2   the command line asks for something that does not exist
       ConfigurationError          exit 2   settings, contracts or suites are wrong
+        ExtraMissing              exit 2   a package that only an extra brings is not installed
         ProjectNotFound           exit 2   no folder with conf/base.yml where it was looked for
         InvalidSettings           exit 2   every mistake found in settings files and variables, at once
         SettingMissing            exit 2   a setting that has no default is needed and not set
@@ -36,6 +37,7 @@ __all__ = [
     "DataRejected",
     "DestructiveChange",
     "ExitCode",
+    "ExtraMissing",
     "InputChanged",
     "InputMissing",
     "InvalidProject",
@@ -89,6 +91,17 @@ class ConfigurationError(LakesmithError):
     """Settings, contracts, suites or the environment are not as they must be."""
 
     exit_code = ExitCode.USAGE
+
+
+class ExtraMissing(ConfigurationError):
+    """A package that only one of Lakesmith's extras brings is not installed."""
+
+    def __init__(self, package: str, extras: tuple[str, ...]) -> None:
+        self.package = package
+        self.extras = extras
+        super().__init__(
+            f"{package} is not installed. Install it: pip install 'lakesmith[{','.join(extras)}]'"
+        )
 
 
 @dataclass(frozen=True)

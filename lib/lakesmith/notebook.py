@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lakesmith.errors import ConfigurationError
+from lakesmith.extras import needs_extra
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -39,14 +39,10 @@ def sql(
     """
     from lakesmith.engine.submit import open_context
 
-    try:
+    with needs_extra("sql"):
         from lakesmith.query.reader import Question
         from lakesmith.query.result import Result
         from lakesmith.query.tables import Tables
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"{error.name} is not installed. Install it: pip install 'lakesmith[sql]'"
-        ) from error
     context = open_context(env, Path(project) if project is not None else None)
     night = as_of.isoformat() if isinstance(as_of, date) else as_of
     tables = Tables.as_of(context.project.graph, context.lake, context.ledger.ops, night)
@@ -77,14 +73,10 @@ def table(
 
     context = open_context(env, Path(project) if project is not None else None)
     night = as_of.isoformat() if isinstance(as_of, date) else as_of
-    try:
+    with needs_extra("spark"):
         from lakesmith.lake.reading import read_night
 
         spark = context.spark
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"{error.name} is not installed. Install it: pip install 'lakesmith[spark]'"
-        ) from error
     contract = named_contract(context.project.graph, name)
     return read_night(
         spark, context.lake, context.ledger.ops, contract, choose_night(context.ledger.ops, night)

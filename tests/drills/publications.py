@@ -29,6 +29,7 @@ from drills.faults import AT_RANDOM, Fault, Kind, draw
 from lakesmith.contracts.model import Contract
 from lakesmith.engine.audit import BatchAudit
 from lakesmith.engine.context import Context
+from lakesmith.engine.execution import Execution
 from lakesmith.engine.outcome import TableResult
 from lakesmith.engine.publication import Publication
 from lakesmith.engine.recording import RunIdentity
@@ -39,7 +40,7 @@ from lakesmith.jobs import Job
 from lakesmith.lake.staging import RowOutcome, Staged, StagedFile
 from lakesmith.ledger.live import NO_FILES
 from lakesmith.ledger.ops import now
-from lakesmith.ledger.records import EMPTY_DIGEST, BatchOutcome, BatchRecord, Fingerprints, InputRead
+from lakesmith.ledger.records import EMPTY_DIGEST, BatchOutcome, BatchRecord, Fingerprints
 from lakesmith.ledger.state import BatchState, State
 from lakesmith.quality.accounting import Accounting
 
@@ -122,18 +123,10 @@ def operations(seed: int, count: int) -> Iterator[Operation]:
 # --- one publication --------------------------------------------------------------------------------------------
 
 
-class _StagedByHand:
+class _StagedByHand(Execution):
     """Takes the place of an attempt: what Spark would have staged and judged is written down here."""
 
     operation: Operation
-
-    def __init__(self, context: Context, run: RunIdentity, states: Sequence[BatchState]) -> None:
-        self.context, self.run, self.states = context, run, states
-        self.unchanged: list[BatchRecord] = []
-        self.warnings: list[str] = []
-        self.batch_warnings: dict[date, tuple[str, ...]] = {}
-        self.unserved: dict[date, str] = {}
-        self.reads: dict[date, tuple[InputRead, ...]] = {}
 
     def execute(self, job: Job | None) -> tuple[list[BatchRecord], int | None]:
         files, audits, records = [], {}, {}

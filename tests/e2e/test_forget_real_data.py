@@ -28,7 +28,7 @@ from lakesmith.errors import ExitCode
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("LAKESMITH_REAL_DATA", ROOT.parent / "shared" / "data"))
 START = date(2010, 12, 1)
-UNTIL = date.fromisoformat(os.environ.get("LAKESMITH_FORGET_UNTIL", "2011-01-31"))
+UNTIL = date.fromisoformat(os.environ.get("LAKESMITH_FORGET_UNTIL", "2011-01-07"))
 CUSTOMER = 17850
 
 pytestmark = [

@@ -43,6 +43,20 @@ def submit(*arguments: str | Path, env: dict[str, str] = BARE, cwd: Path) -> sub
     return subprocess.run([SUBMIT, *arguments], env=env, cwd=cwd, capture_output=True, text=True, check=False)
 
 
+# Runs job files one after the other as programs of their own, for the price of one JVM.
+IN_TURN = """
+import json, pathlib, runpy, sys
+
+for job, outcome in json.loads(pathlib.Path(sys.argv[1]).read_text()):
+    sys.argv = [job, *sys.argv[sys.argv.index("--from"):][:6], "--outcome", outcome]
+    try:
+        runpy.run_path(job, run_name="__main__")
+    except SystemExit as ended:
+        if ended.code:
+            raise
+"""
+
+
 def test_every_job_gives_what_a_night_gives(tmp_path: Path, spark_session: SparkSession) -> None:
     alone, night = project(tmp_path / "alone"), project(tmp_path / "night")
     # Scores need a champion, and those in shadow a challenger; both lakes begin with the same.
@@ -54,12 +68,23 @@ def test_every_job_gives_what_a_night_gives(tmp_path: Path, spark_session: Spark
     )
     span = ["--from", str(NIGHTS.first), "--to", str(NIGHTS.last), "--env", "dev"]
 
-    for table in GRAPH.order:
-        outcome = tmp_path / f"{table}.json"
-        job = alone / GRAPH.contracts[table].job
-        done = submit(job, *span, "--outcome", outcome, cwd=alone)
+    outcomes = {table: tmp_path / f"{table}.json" for table in GRAPH.order}
+    jobs = {table: alone / GRAPH.contracts[table].job for table in GRAPH.order}
+    first, *between, last = GRAPH.order
+    (tmp_path / "in_turn.py").write_text(IN_TURN)
+    (tmp_path / "jobs.json").write_text(
+        json.dumps([(str(jobs[table]), str(outcomes[table])) for table in between])
+    )
+    for program in (
+        [jobs[first], *span, "--outcome", outcomes[first]],
+        [tmp_path / "in_turn.py", tmp_path / "jobs.json", *span],
+        [jobs[last], *span, "--outcome", outcomes[last]],
+    ):
+        done = submit(*program, cwd=alone)
         assert done.returncode == 0, done.stderr[-3000:]
-        assert json.loads(outcome.read_text())["exit_code"] == 0
+    assert {table: json.loads(path.read_text())["exit_code"] for table, path in outcomes.items()} == (
+        dict.fromkeys(GRAPH.order, 0)
+    )
     done = submit(night / "jobs" / "night.py", *span, cwd=night)
     assert done.returncode == 0, done.stderr[-3000:]
 

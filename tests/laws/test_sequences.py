@@ -149,7 +149,7 @@ class Book:
 
     made: dict[tuple[str, date, str], Any] = field(default_factory=dict)
     reads: dict[tuple[str, date], Any] = field(default_factory=dict)
-    standing: dict[tuple[str, date], Any] = field(default_factory=dict)
+    standing: dict[tuple[str, date], BatchRecord] = field(default_factory=dict)
 
 
 class Life:
@@ -337,9 +337,9 @@ class Life:
                 self.lake.land_text(number, f"Meter,kWh,Street\n{_GOOD[1]}")
         if self.flags["suite"]:
             self._edit("suite")
-        for table in TABLES:
-            for number in range(FIRST, LAST + 1):
-                self._restore(table, day(number), released=True)
+        for (table, batch), record in self.book.standing.items():
+            if record.restored is not None:
+                self._restore(table, batch, released=True)
         context = self.lake.context()
         with without_spark():
             night = execute(context, plan_nights(context, NIGHTS))
@@ -426,6 +426,13 @@ def run_once(landed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (Foreign("bronze.readings", 8), None),
         (Edit("total"), Run(4, 6, "repairs", 22, killed=True)),
         (Land(8, "m1,3,a\n"), Run(6, 7, "range", None, killed=False)),
+    ],
+    from_nothing=False,
+)
+@example(
+    events=[
+        (Land(4, "m1,2000,a\n"), Run(4, 8, "range", None, killed=False)),
+        (Foreign("gold.usage", 4), Run(4, 8, "range", None, killed=False)),
     ],
     from_nothing=False,
 )

@@ -81,7 +81,7 @@ def test_what_is_not_installed_is_named(meters: Workspace, package: str) -> None
     said = subprocess.run(
         [sys.executable, "-c", WITHOUT_PACKAGE, package], check=False, capture_output=True, text=True
     ).stderr
-    assert f"ConfigurationError: {package} is not installed. Install it: pip install 'lakesmith[sql]'" in said
+    assert f"ExtraMissing: {package} is not installed. Install it: pip install 'lakesmith[sql]'" in said
 
 
 def test_importing_lakesmith_imports_nothing_heavy() -> None:

@@ -44,8 +44,7 @@ def command(
     context = Invocation(env, project).open()
     if table is not None:
         context.project.graph.contract(table)
-    rows = context.ledger.ops.read(AuditRecord, table=table).to_pylist()
-    trail = sorted((AuditRecord.from_row(row) for row in rows), key=lambda r: r.recorded_at, reverse=True)
+    trail = context.ledger.ops.records(AuditRecord, table=table)[::-1]
     if as_json:
         answer_json([_json(record) for record in trail])
     else:

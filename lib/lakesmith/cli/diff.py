@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lakesmith.cli.batches import batch_of_rows
-from lakesmith.cli.options import AsJson, Env, Invocation, Project
+from lakesmith.cli.options import AsJson, Env, Invocation, OwningNight, Project, Table, Unmask
 from lakesmith.cli.output import answer, answer_json
 from lakesmith.contracts.days import parse_night
-from lakesmith.errors import ConfigurationError
+from lakesmith.extras import needs_extra
 
 if TYPE_CHECKING:
     from datetime import date
@@ -23,13 +23,8 @@ __all__ = ["command"]
 
 
 def command(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="The table, LAYER.NAME.")],
-    night: Annotated[
-        str,
-        typer.Option(
-            "--date", metavar="DAY", help="The night that owns the batch (with a lag: an earlier batch)."
-        ),
-    ],
+    table: Table,
+    night: OwningNight,
     versions: Annotated[
         tuple[int, int] | None,
         typer.Option(
@@ -41,9 +36,7 @@ def command(
     sample: Annotated[
         int, typer.Option("--sample", metavar="N", min=0, help="Also show up to N rows of each kind.")
     ] = 0,
-    unmask: Annotated[
-        bool, typer.Option("--unmask", help="Show what people's columns hold, too; else it is masked.")
-    ] = False,
+    unmask: Unmask = False,
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
@@ -78,12 +71,8 @@ def _compared(
     *,
     unmask: bool,
 ) -> Comparison:
-    try:
+    with needs_extra("sql"):
         from lakesmith.query.differences import Differences, compare
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"{error.name} is not installed. Install it: pip install 'lakesmith[sql]'"
-        ) from error
     from lakesmith.cli.diff_text import Comparison
     from lakesmith.cli.masking import masked_columns
     from lakesmith.lake.past import UnknownVersion, newest_change, past_batch

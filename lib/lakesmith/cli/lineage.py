@@ -139,9 +139,9 @@ def _columns(context: Context, table: str, *, as_json: bool) -> None:
     from lakesmith.ledger.fingerprint import SCHEME
 
     contract = context.project.graph.contract(table)
-    rows = context.ledger.ops.read(ColumnsRecord, table=table).to_pylist()
+    noted = context.ledger.ops.records(ColumnsRecord, table=table)
     current = context.fingerprints(table, SCHEME).data
-    record = ColumnsRecord.newest(rows, current) or ColumnsRecord.newest(rows)
+    record = ColumnsRecord.newest(noted, current) or ColumnsRecord.newest(noted)
     if record is None:
         raise UsageError(
             f"no run has written down yet where the columns of {table} come from; the next one that computes it does: "

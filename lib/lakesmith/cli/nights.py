@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lakesmith.cli.options import AsJson, Env, First, Invocation, Last, OutcomeFile, Project, Tables
+from lakesmith.cli.options import AsJson, DryRun, Env, First, Invocation, Last, OutcomeFile, Project, Tables
 from lakesmith.cli.output import answer, answer_json
 from lakesmith.cli.progress import tables_progress
 from lakesmith.cli.spark import start_spark
@@ -28,15 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = ["backfill", "carry_out", "plan", "run", "run_nights"]
 
-_DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be run and why; run nothing.")]
-StaleOnly = Annotated[
+_StaleOnly = Annotated[
     bool,
     typer.Option(
         "--stale-only",
         help="Only what was published and has changed since; without a range in all of history.",
     ),
 ]
-WithParents = Annotated[
+_WithParents = Annotated[
     bool, typer.Option("--with-parents", help="Also whatever these tables need and lack, of any night.")
 ]
 _Force = Annotated[
@@ -51,7 +50,7 @@ _Why = Annotated[
 def run(
     night: Annotated[str, typer.Option("--date", metavar="DAY", help="The night, YYYY-MM-DD.")],
     tables: Tables = None,
-    dry_run: _DryRun = False,
+    dry_run: DryRun = False,
     force: _Force = False,
     why: _Why = "",
     env: Env = None,
@@ -85,9 +84,9 @@ def backfill(
     first: First = None,
     last: Last = None,
     tables: Tables = None,
-    stale_only: StaleOnly = False,
-    with_parents: WithParents = False,
-    dry_run: _DryRun = False,
+    stale_only: _StaleOnly = False,
+    with_parents: _WithParents = False,
+    dry_run: DryRun = False,
     force: _Force = False,
     why: _Why = "",
     env: Env = None,
@@ -121,7 +120,7 @@ def backfill(
         context.why = why
         nights = nights_of(context, first, last)
         how = {"force": force, "stale_only": stale_only, "with_parents": with_parents}
-        made = _plan(invocation, context, nights, tables, whole=bool(tables), **how)
+        made = _plan(invocation, context, nights, tables, **how)
         return run_nights(context, invocation, made, as_json=as_json, outcome=outcome, dry_run=dry_run)
 
 
@@ -132,8 +131,8 @@ def plan(
     first: First = None,
     last: Last = None,
     tables: Tables = None,
-    stale_only: StaleOnly = False,
-    with_parents: WithParents = False,
+    stale_only: _StaleOnly = False,
+    with_parents: _WithParents = False,
     force: _Force = False,
     env: Env = None,
     project: Project = None,
@@ -157,13 +156,15 @@ def plan(
 
     invocation = Invocation(env, project)
     context = invocation.open()
-    if night is not None:
-        day = parse_night(night)
-        made = _plan(invocation, context, BatchRange(day, day), tables, force=force, look_back=True)
-    else:
-        how = {"force": force, "stale_only": stale_only, "with_parents": with_parents}
-        nights = nights_of(context, first, last)
-        made = _plan(invocation, context, nights, tables, whole=bool(tables), **how)
+    day = parse_night(night) if night is not None else None
+    nights = BatchRange(day, day) if day is not None else nights_of(context, first, last)
+    how = {
+        "force": force,
+        "stale_only": stale_only,
+        "with_parents": with_parents,
+        "look_back": day is not None,
+    }
+    made = _plan(invocation, context, nights, tables, **how)
     return run_nights(context, invocation, made, as_json=as_json, outcome=None, dry_run=True)
 
 
@@ -180,14 +181,11 @@ def _plan(
     context: Context,
     nights: BatchRange | None,
     tables: Sequence[str] | None,
-    *,
-    whole: bool = False,
     **how: bool,
 ) -> Plan:
-    """The plan for some nights.
+    """The plan for some nights; one of a range for some tables that lack what only --with-parents would run is refused.
 
     Args:
-        whole: refuse a plan whose batches need what only --with-parents would run.
         how: as `plan_nights` takes it.
     """
     from lakesmith.engine.night import plan_nights, refuse_without_parents
@@ -199,7 +197,8 @@ def _plan(
             f"See what is looked for: {invocation.command('status')}"
         )
     made = plan_nights(context, nights, tables or [], **how)
-    if whole and not made.asked.with_parents and not made.asked.stale_only:
+    asked = made.asked
+    if asked.tables and not (asked.with_parents or asked.stale_only or asked.look_back):
         refuse_without_parents(context, made)
     return made
 

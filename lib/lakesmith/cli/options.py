@@ -17,7 +17,22 @@ from lakesmith.errors import UsageError
 if TYPE_CHECKING:
     from lakesmith.engine.context import Context
 
-__all__ = ["AsJson", "Env", "First", "Invocation", "Last", "OutcomeFile", "Project", "Tables", "Unit"]
+__all__ = [
+    "AsJson",
+    "DryRun",
+    "Env",
+    "First",
+    "Invocation",
+    "Last",
+    "OutcomeFile",
+    "OwningNight",
+    "Project",
+    "Table",
+    "Tables",
+    "Unit",
+    "Unmask",
+    "Why",
+]
 
 
 def _writable(path: Path | None) -> Path | None:
@@ -64,6 +79,18 @@ Last = Annotated[
     str | None,
     typer.Option("--to", metavar="DAY", help="The last night (default: the newest file or batch)."),
 ]
+Table = Annotated[str, typer.Argument(metavar="TABLE", help="The table, LAYER.NAME.")]
+OwningNight = Annotated[
+    str,
+    typer.Option(
+        "--date", metavar="DAY", help="The night that owns the batch (with a lag: an earlier batch)."
+    ),
+]
+Unmask = Annotated[
+    bool, typer.Option("--unmask", help="Show what people's columns hold, too; else it is masked.")
+]
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="For the record, in your words.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be run and why; run nothing.")]
 OutcomeFile = Annotated[
     Path | None,
     typer.Option(

@@ -12,7 +12,8 @@ from lakesmith.cli.batches import owned_batch
 from lakesmith.cli.options import AsJson, Env, Invocation, Project
 from lakesmith.cli.output import answer, answer_json
 from lakesmith.contracts.days import BatchRange, parse_night
-from lakesmith.errors import ConfigurationError, InputMissing, UsageError
+from lakesmith.errors import InputMissing, UsageError
+from lakesmith.extras import needs_extra
 
 if TYPE_CHECKING:
     from datetime import date
@@ -129,13 +130,9 @@ def _validate(context: Context, contract: Contract, day: date, folder: Path) -> 
     from lakesmith.cli.spark import start_spark
 
     spark = start_spark(context)
-    try:
+    with needs_extra("quality"):
         from lakesmith.lake.reading import read_batches
         from lakesmith.quality.native import validate_with_great_expectations
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"{error.name} is not installed. Install it: pip install 'lakesmith[quality]'"
-        ) from error
     days = BatchRange(day, day)
     versions = {
         name: live.version

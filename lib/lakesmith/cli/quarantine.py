@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lakesmith.cli.batches import owned_batch
-from lakesmith.cli.options import AsJson, Env, Invocation, OutcomeFile, Project, Tables
+from lakesmith.cli.options import (
+    AsJson,
+    DryRun,
+    Env,
+    Invocation,
+    OutcomeFile,
+    OwningNight,
+    Project,
+    Table,
+    Tables,
+    Unmask,
+    Why,
+)
 from lakesmith.cli.output import answer, answer_json
 from lakesmith.contracts.days import BatchRange, parse_night
-from lakesmith.errors import ConfigurationError, UsageError
+from lakesmith.errors import UsageError
+from lakesmith.extras import needs_extra
 
 if TYPE_CHECKING:
     from datetime import date
@@ -62,18 +75,11 @@ def list_rows(
 
 
 def show(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="The table, LAYER.NAME.")],
-    night: Annotated[
-        str,
-        typer.Option(
-            "--date", metavar="DAY", help="The night that owns the batch (with a lag: an earlier batch)."
-        ),
-    ],
+    table: Table,
+    night: OwningNight,
     rule: Annotated[str | None, typer.Option("--rule", help="Only rows that broke this rule.")] = None,
     rows: Annotated[int, typer.Option("--rows", metavar="N", min=1, help="How many rows to show.")] = 5,
-    unmask: Annotated[
-        bool, typer.Option("--unmask", help="Show what people's columns hold, too; else it is masked.")
-    ] = False,
+    unmask: Unmask = False,
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
@@ -84,12 +90,8 @@ def show(
 
         lakesmith quarantine show silver.sales_lines --date 2011-03-01 --rule quantity_parses
     """
-    try:
+    with needs_extra("sql"):
         from lakesmith.query.rejected import rejected_rows
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"{error.name} is not installed. Install it: pip install 'lakesmith[sql]'"
-        ) from error
     from lakesmith.cli.masking import masked_columns
     from lakesmith.cli.quarantine_text import show_json, show_lines
     from lakesmith.ledger.quarantined import quarantined
@@ -109,17 +111,15 @@ def show(
 
 
 def replay(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="The table, LAYER.NAME.")],
+    table: Table,
     night: Annotated[str | None, typer.Option("--date", metavar="DAY", help="Only this night.")] = None,
     first: _First = None,
     last: _Last = None,
     rule: Annotated[
         str | None, typer.Option("--rule", help="Only batches with rows that broke this rule.")
     ] = None,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="For the record, in your words.")] = "",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be run and why; run nothing.")
-    ] = False,
+    why: Why = "",
+    dry_run: DryRun = False,
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lakesmith.cli.batches import batch_of_rows
-from lakesmith.cli.options import AsJson, Env, Invocation, Project
+from lakesmith.cli.options import AsJson, Env, Invocation, OwningNight, Project, Table, Why
 from lakesmith.cli.output import answer, answer_json
 from lakesmith.cli.spark import start_spark
 from lakesmith.cli.wording import count, days_text
@@ -29,13 +29,8 @@ __all__ = ["command"]
 
 
 def command(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="The table, LAYER.NAME.")],
-    night: Annotated[
-        str,
-        typer.Option(
-            "--date", metavar="DAY", help="The night that owns the batch (with a lag: an earlier batch)."
-        ),
-    ],
+    table: Table,
+    night: OwningNight,
     version: Annotated[
         int | None,
         typer.Option("--to-version", metavar="N", help="The table version whose rows are to come back."),
@@ -43,7 +38,7 @@ def command(
     release: Annotated[
         bool, typer.Option("--release", help="Give a restored batch back to the nights instead.")
     ] = False,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="For the record, in your words.")] = "",
+    why: Why = "",
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakesmith.cli.output import messages
-from lakesmith.errors import ConfigurationError
+from lakesmith.extras import needs_extra
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -21,12 +21,8 @@ def start_spark(context: Context) -> SparkSession:
     Raises:
         ConfigurationError: PySpark is not installed, or its jars are not there.
     """
-    try:
+    with needs_extra("spark", "quality"):
         if messages.is_terminal:
             with messages.status("starting Spark"):
                 return context.spark
         return context.spark
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"{error.name} is not installed. Install it: pip install 'lakesmith[spark,quality]'"
-        ) from error

@@ -11,7 +11,7 @@ import typer
 from lakesmith.cli.options import AsJson, Env, Invocation, Project
 from lakesmith.cli.output import answer, answer_json, say
 from lakesmith.cli.wording import count
-from lakesmith.errors import ConfigurationError
+from lakesmith.extras import needs_extra
 
 if TYPE_CHECKING:
     from lakesmith.query.reader import Question
@@ -76,13 +76,9 @@ def command(
 
 
 def _question(invocation: Invocation, query: str, as_of: str | None) -> tuple[Tables, Question]:
-    try:
+    with needs_extra("sql"):
         from lakesmith.query.reader import Question
         from lakesmith.query.tables import Tables
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"{error.name} is not installed. Install it: pip install 'lakesmith[sql]'"
-        ) from error
     context = invocation.open()
     tables = Tables.as_of(context.project.graph, context.lake, context.ledger.ops, as_of)
     return tables, Question(tables, sys.stdin.read() if query == "-" else query)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 
 from pyspark.sql import DataFrame
@@ -17,12 +17,12 @@ from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.model import Contract
 from lakesmith.engine.audit import BatchAudit, audit
 from lakesmith.engine.columns import note_columns
-from lakesmith.engine.context import Context
 from lakesmith.engine.dumps import with_small_dumps_refused
+from lakesmith.engine.execution import Execution
 from lakesmith.engine.intake import TakingIn
 from lakesmith.engine.pinning import PinnedInputs, pin_inputs
 from lakesmith.engine.publication import Publication
-from lakesmith.engine.recording import RunIdentity, audited_batch, failed_batch, quality_records
+from lakesmith.engine.recording import audited_batch, failed_batch, quality_records
 from lakesmith.engine.repeating import pin_nothing, repeated_scores, without_input_rules
 from lakesmith.engine.serving import serve
 from lakesmith.engine.transforming import (
@@ -41,8 +41,7 @@ from lakesmith.lake.landing import inspect_headers
 from lakesmith.lake.staging import Staged, stage
 from lakesmith.lake.tables import changes_contract, ensure_table
 from lakesmith.ledger.landing_store import shown
-from lakesmith.ledger.records import BatchRecord, InputRead
-from lakesmith.ledger.state import BatchState
+from lakesmith.ledger.records import BatchRecord
 from lakesmith.quality.gate import Gate
 
 __all__ = ["Attempt"]
@@ -52,32 +51,8 @@ log = logging.getLogger(__name__)
 _NAMES_SHOWN, _NAME_SHOWN = 5, 60
 
 
-@dataclass
-class Attempt:
-    """One attempt while it is under way.
-
-    Args:
-        states: the batches to compute, as judged a moment ago.
-        unchanged: afterwards, what was computed and found there already, provenance included.
-        warnings: afterwards, what an operator should hear of although it stopped nothing.
-        batch_warnings: afterwards, the failed warnings of each batch's suite.
-        unserved: afterwards, batches that no model could score and that are to repeat the last scores, with the reason.
-        reads: afterwards, what each batch had read, as far as the attempt came.
-    """
-
-    context: Context
-    run: RunIdentity
-    states: Sequence[BatchState]
-    unchanged: list[BatchRecord] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    batch_warnings: dict[date, tuple[str, ...]] = field(default_factory=dict)
-    unserved: dict[date, str] = field(default_factory=dict)
-    reads: dict[date, tuple[InputRead, ...]] = field(default_factory=dict)
-
-    @property
-    def contract(self) -> Contract:
-        """The table's contract."""
-        return self.run.contract
+class Attempt(Execution):
+    """One run that computes its batches."""
 
     def execute(self, job: Job | None) -> tuple[list[BatchRecord], int | None]:
         """Does the run.

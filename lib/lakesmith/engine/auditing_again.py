@@ -6,51 +6,29 @@ and its rows stay as they were published.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 
 from lakesmith.contracts.days import BatchRange
-from lakesmith.contracts.model import Contract
 from lakesmith.engine.audit import BatchAudit, audit_published
-from lakesmith.engine.context import Context
+from lakesmith.engine.execution import Execution
 from lakesmith.engine.pinning import pin_inputs
-from lakesmith.engine.recording import RunIdentity, bounded, quality_records
+from lakesmith.engine.recording import bounded, quality_records
 from lakesmith.engine.transforming import transform_inputs
 from lakesmith.faults import Step, step
 from lakesmith.lake.reading import read_batches
 from lakesmith.lake.tables import changes_contract
 from lakesmith.ledger.fingerprint import SCHEME
 from lakesmith.ledger.ops import now
-from lakesmith.ledger.records import BatchOutcome, BatchRecord, InputRead
-from lakesmith.ledger.state import BatchState
+from lakesmith.ledger.records import BatchOutcome, BatchRecord
 from lakesmith.quality.gate import Gate
 
 __all__ = ["AuditAgain"]
 
 
-@dataclass
-class AuditAgain:
-    """One run that judges what is published; it is carried out and written down like an attempt.
-
-    Args:
-        states: the batches, all fresh.
-        batch_warnings: afterwards, the failed warnings of each batch's suite.
-    """
-
-    context: Context
-    run: RunIdentity
-    states: Sequence[BatchState]
-    unchanged: list[BatchRecord] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    batch_warnings: dict[date, tuple[str, ...]] = field(default_factory=dict)
-    unserved: dict[date, str] = field(default_factory=dict)
-    reads: dict[date, tuple[InputRead, ...]] = field(default_factory=dict)
-
-    @property
-    def contract(self) -> Contract:
-        """The table's contract."""
-        return self.run.contract
+class AuditAgain(Execution):
+    """One run that judges what is published; its batches are all fresh."""
 
     def execute(self) -> tuple[list[BatchRecord], None]:
         """Judges and records.

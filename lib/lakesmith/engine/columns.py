@@ -39,8 +39,8 @@ def note_columns(context: Context, run: RunIdentity, frame: DataFrame) -> str | 
         fingerprint = context.fingerprints(table, SCHEME).data
         if (table, fingerprint) in context.columns_noted:
             return None
-        rows = context.ledger.ops.read(ColumnsRecord, table=table).to_pylist()
-        if ColumnsRecord.newest(rows, fingerprint) is None:
+        noted = context.ledger.ops.records(ColumnsRecord, table=table)
+        if ColumnsRecord.newest(noted, fingerprint) is None:
             targets = {entry.name: entry.target for entry in run.contract.inputs}
             found = columns_of(analyzed_plan(frame), targets)
             context.ledger.ops.append([ColumnsRecord(table, fingerprint, now(), run.run_id, found.to_json())])

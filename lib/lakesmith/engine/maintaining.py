@@ -217,8 +217,7 @@ def _chosen(context: Context, tables: Sequence[str]) -> list[str]:
 
 def _pins(context: Context) -> tuple[list[ModelPin], tuple[str, ...]]:
     """What the models that may have to be made again were trained on, and those whose run does not say so."""
-    rows = context.ledger.ops.read(ModelEvent).to_pylist()
-    registered = kept_models(ModelEvent.from_row(row) for row in rows)
+    registered = kept_models(context.ledger.ops.records(ModelEvent))
     if not registered:
         return [], ()
     store = ModelStore(context.settings)

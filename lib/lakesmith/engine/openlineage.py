@@ -239,9 +239,9 @@ class LineageEvents:
         return {"symlinks": symlinks_dataset.SymlinksDatasetFacet(identifiers=[found])}
 
     def _columns(self, contract: Contract) -> TableColumns | None:
-        rows = self._context.ledger.ops.read(ColumnsRecord, table=contract.table).to_pylist()
+        noted = self._context.ledger.ops.records(ColumnsRecord, table=contract.table)
         fingerprint = self._context.fingerprints(contract.table, SCHEME).data
-        record = ColumnsRecord.newest(rows, fingerprint)
+        record = ColumnsRecord.newest(noted, fingerprint)
         return TableColumns.from_json(record.columns) if record is not None else None
 
     def _column_lineage(self, columns: TableColumns) -> Any:

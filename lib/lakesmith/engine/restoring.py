@@ -282,6 +282,6 @@ def _complete_trail(context: Context, present: BatchRecord) -> None:
     """Writes down a restore that ended between its commit and the trail."""
     if present.restored is None:
         return
-    rows = context.ledger.ops.read(AuditRecord, table=present.table).to_pylist()
-    if not any(present.run_id in AuditRecord.from_row(row).run_ids for row in rows):
+    trail = context.ledger.ops.records(AuditRecord, table=present.table)
+    if not any(present.run_id in record.run_ids for record in trail):
         context.ledger.ops.append([_trail(present, None)])

@@ -17,6 +17,7 @@ from lakesmith.contracts.model import Contract, Mode
 from lakesmith.engine.attempt import Attempt
 from lakesmith.engine.auditing_again import AuditAgain
 from lakesmith.engine.context import Context
+from lakesmith.engine.execution import Execution
 from lakesmith.engine.forcing import record_forced
 from lakesmith.engine.outcome import TableResult
 from lakesmith.engine.recording import RunIdentity, failed_batch, new_run_id, run_record
@@ -177,7 +178,7 @@ def _new_attempt(context: Context, contract: Contract, states: Sequence[BatchSta
 
 def _recorded(
     context: Context,
-    attempt: Attempt | AuditAgain,
+    attempt: Execution,
     carry_out: Callable[[], tuple[list[BatchRecord], int | None]],
     result: TableResult,
 ) -> date | None:

@@ -6,10 +6,10 @@ tracking server; it counts nights, not seconds, so that a rerun of a night decid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import pyarrow as pa
 
@@ -51,11 +51,6 @@ class CircuitRecord(Record):
             ("reason", pa.string()),
         ]
     )
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """The record of a row as pyarrow gives it."""
-        return cls(**row)
 
 
 @dataclass(frozen=True)

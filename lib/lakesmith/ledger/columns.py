@@ -103,8 +103,7 @@ class ColumnsRecord(Record):
         return cls(**{**row, "columns": json.loads(row["columns"])})
 
     @classmethod
-    def newest(cls, rows: Iterable[Mapping[str, Any]], fingerprint: str | None = None) -> Self | None:
-        """The newest record among rows of one table; only of one code where its fingerprint is given."""
-        records = [cls.from_row(row) for row in rows]
+    def newest(cls, records: Iterable[Self], fingerprint: str | None = None) -> Self | None:
+        """The newest record among those of one table; only of one code where its fingerprint is given."""
         wanted = [r for r in records if fingerprint is None or r.fingerprint == fingerprint]
         return max(wanted, key=lambda record: record.recorded_at, default=None)

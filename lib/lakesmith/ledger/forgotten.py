@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import pyarrow as pa
 
@@ -48,11 +48,6 @@ class ForgottenRecord(Record):
             ("digest", pa.string()),
         ]
     )
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """The record of a row as pyarrow gives it."""
-        return cls(**row)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from lakesmith.ledger.live import AS_COMMITTED, NO_FILES, LiveTable
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.model_events import ModelEvent, ModelTimeline
 from lakesmith.ledger.nights import open_night
-from lakesmith.ledger.ops import Ops, in_order
+from lakesmith.ledger.ops import Ops
 from lakesmith.ledger.provenance import Provenance
 from lakesmith.ledger.records import BatchRecord, NightRecord, RunRecord
 
@@ -127,20 +127,15 @@ class Ledger:
 
     def timeline(self, model: str) -> ModelTimeline:
         """What became of every version of a model, as the table has it at this moment."""
-        return ModelTimeline.of(
-            model, [ModelEvent.from_row(row) for row in self.ops.read(ModelEvent).to_pylist()]
-        )
+        return ModelTimeline.of(model, self.ops.records(ModelEvent))
 
     def circuit(self, model: str, server: str, limit: int) -> Circuit:
         """The breaker between a model and a tracking server, as the table has it at this moment."""
-        rows = self.ops.read(CircuitRecord).to_pylist()
-        return Circuit.of((CircuitRecord.from_row(row) for row in rows), model, server, limit)
+        return Circuit.of(self.ops.records(CircuitRecord), model, server, limit)
 
     def forgotten(self) -> Forgotten:
         """Who is to be left out, as the table has it at this moment."""
-        return Forgotten.of(
-            ForgottenRecord.from_row(row) for row in self.ops.read(ForgottenRecord).to_pylist()
-        )
+        return Forgotten.of(self.ops.records(ForgottenRecord))
 
     def refresh(self, tables: Iterable[str]) -> None:
         """Forgets what was read of these tables, so that the next question sees the present."""
@@ -197,10 +192,10 @@ class Ledger:
 
     def _load(self, table: str | None) -> None:
         assert self._histories is not None
-        for row in in_order(self.ops.read(BatchRecord, table=table)):
-            if self.night is not None and row["recorded_at"] > self.night.recorded_at:
+        for record in self.ops.records(BatchRecord, table=table):
+            if self.night is not None and record.recorded_at > self.night.recorded_at:
                 break
-            self._histories.setdefault(row["table"], TableHistory()).add(BatchRecord.from_row(row))
+            self._histories.setdefault(record.table, TableHistory()).add(record)
 
     def _record_lost(self, table: str, version: int) -> None:
         """A crash between publish and record leaves a commit that only the table's log knows."""

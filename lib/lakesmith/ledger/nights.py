@@ -16,7 +16,7 @@ from deltalake.exceptions import DeltaError
 from lakesmith.contracts.days import parse_night
 from lakesmith.errors import LakesmithError, UsageError
 from lakesmith.ledger.location import LakeLocation
-from lakesmith.ledger.ops import Ops, in_order
+from lakesmith.ledger.ops import Ops
 from lakesmith.ledger.records import NightRecord
 from lakesmith.ledger.retired import RetiredKind, RetiredRecord
 
@@ -67,12 +67,12 @@ def choose_night(ops: Ops, as_of: str | None) -> NightRecord | None:
 
 def night_records(ops: Ops) -> list[NightRecord]:
     """All records of nights, oldest first."""
-    return [NightRecord.from_row(row) for row in in_order(ops.read(NightRecord))]
+    return ops.records(NightRecord)
 
 
 def retired(ops: Ops) -> list[RetiredRecord]:
     """What an erasure made unreadable."""
-    return [RetiredRecord.from_row(row) for row in in_order(ops.read(RetiredRecord))]
+    return ops.records(RetiredRecord)
 
 
 def open_night(lake: LakeLocation, ops: Ops, table: str, night: NightRecord) -> DeltaTable | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
@@ -49,6 +49,8 @@ OPS_TABLES: dict[str, type[Record]] = {
 }
 _TABLE_OF = {kind: table for table, kind in OPS_TABLES.items()}
 
+Kept = TypeVar("Kept", bound=Record)
+
 
 class Ops:
     """Reads and appends to the `ops` tables of one lake."""
@@ -88,6 +90,10 @@ class Ops:
         where = f" WHERE \"table\" = '{table}'" if table is not None else ""
         found = QueryBuilder().register("records", opened).execute(f"SELECT {wanted} FROM records{where}")
         return pa.RecordBatchReader.from_stream(found).read_all().cast(schema)
+
+    def records(self, kind: type[Kept], *, table: str | None = None) -> list[Kept]:
+        """All records of one kind, or one table's, oldest first."""
+        return [kind.from_row(row) for row in in_order(self.read(kind, table=table))]
 
     def _open(self, table: str) -> DeltaTable | None:
         opened = open_delta(self._lake.path(table), self._lake.storage_options)

@@ -128,6 +128,11 @@ class Record:
 
     schema: ClassVar[pa.Schema]
 
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """The record of a row as pyarrow gives it; a kind with nested values has its own way."""
+        return cls(**row)
+
     def to_row(self) -> dict[str, Any]:
         """The row as pyarrow takes it."""
         row: dict[str, Any] = {}

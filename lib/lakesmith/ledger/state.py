@@ -71,6 +71,7 @@ class BatchState:
             itself, it failed and what it reads or is judged by has changed, or it is missing between batches that are not.
         audit: why a fresh batch is to be audited again; empty when it is not.
         held: a person restored it; no run touches it, forced or not, until it is released.
+        foreign: why its live files are somebody else's, whatever its state; empty when they are not.
     """
 
     table: str
@@ -86,6 +87,7 @@ class BatchState:
     repairable: bool = False
     audit: str = ""
     held: bool = False
+    foreign: str = ""
 
 
 class Judge:
@@ -207,8 +209,11 @@ class Judge:
         tracks: Mapping[str, _Track],
     ) -> BatchState:
         def state(kind: State, reason: str = "", **more: Any) -> BatchState:
-            return BatchState(contract.table, day, kind, reason, published=standing is not None, **more)
+            published = standing is not None
+            return BatchState(contract.table, day, kind, reason, published=published, foreign=foreign, **more)
 
+        found_files = history.files_found(live, day, keyed=contract.keyed is not None)
+        foreign = self._foreign(contract, day, standing, found_files)
         blockers: list[tuple[str, date, BatchState | None]] = []
         left_out: list[tuple[str, date]] = []
         closed = bool(folders) and not any(i.table for i in contract.inputs)
@@ -230,15 +235,15 @@ class Judge:
                 if reads is not None:
                     blockers += [(entry.target, d, track.state(d)) for d in track.blocking(reads, day)]
                     left_out += [(entry.target, d) for d in track.left_out(reads, day)]
-        found_files = history.files_found(live, day, keyed=contract.keyed is not None)
         if closed and (standing is None or standing.rows == 0) and found_files == NO_FILES:
             return state(State.CLOSED)
+        also = f"; {foreign}" if foreign else ""
         if blockers:
             named = [(table, d) for table, d, _ in blockers]
             for_failure = all(found is not None and found.for_failure for _, _, found in blockers)
             return state(
                 State.BLOCKED,
-                "needs " + _listed([_why(table, d, found) for table, d, found in blockers]),
+                "needs " + _listed([_why(table, d, found) for table, d, found in blockers]) + also,
                 blockers=tuple(named),
                 for_failure=for_failure,
                 runnable=for_failure and standing is None and contract.repeats_scores,
@@ -250,14 +255,13 @@ class Judge:
                 self._changed(contract, last, folders, tracks) or self._judged_anew(contract, last)
             )
             more = {"left_out": out, "runnable": True, "for_failure": True, "repairable": changed}
-            return state(State.FAILED, last.reason, **more)
+            return state(State.FAILED, last.reason + also, **more)
         if standing is None and found_files == NO_FILES:
             return state(
                 State.MISSING, "never published", left_out=out, runnable=True, repairable=began < day
             )
-        reason = self._foreign(contract, day, standing, found_files)
-        if reason or standing is None:
-            return state(State.FOREIGN, reason, left_out=out, runnable=True, repairable=True)
+        if foreign or standing is None:
+            return state(State.FOREIGN, foreign, left_out=out, runnable=True, repairable=True)
         reason = self._changed(contract, standing, folders, tracks)
         if reason:
             return state(State.STALE, reason, left_out=out, runnable=True, repairable=True)
@@ -325,8 +329,7 @@ class Judge:
             days = tracks[entry.target].stale(window) if window is not None else []
             if days:
                 foreign = all(
-                    (found := tracks[entry.target].state(d)) is not None and found.state is State.FOREIGN
-                    for d in days
+                    (found := tracks[entry.target].state(d)) is not None and bool(found.foreign) for d in days
                 )
                 word = State.FOREIGN if foreign else State.STALE
                 return f"{entry.target} {_listed([str(d) for d in days])} is itself {word}"
@@ -373,10 +376,12 @@ def _held(state: BatchState, standing: BatchRecord | None) -> BatchState:
     said = standing.restored
     words = f"restored from version {said.version} by {said.who} at {standing.recorded_at:%Y-%m-%d %H:%M} UTC"
     words += f" ({said.why})" if said.why else ""
-    if state.state is State.FOREIGN:
+    if state.foreign:
         # What was restored is not there any more: a run must not decide what is to stand there instead.
-        reason = f"{state.reason}; it was {words}: restore it again, or release it"
-        return replace(state, reason=reason, runnable=False, repairable=False)
+        reason = f"{state.foreign}; it was {words}: restore it again, or release it"
+        return replace(
+            state, state=State.FOREIGN, reason=reason, blockers=(), runnable=False, repairable=False
+        )
     reason = f"{words} and held; since then: {state.reason}"
     return replace(
         state,
@@ -452,8 +457,9 @@ class _Track:
         self.digests.append(state.batch_date, digest if there else None)
         self._absent.append(self._absent[-1] + (not there and not state.for_failure))
         self._failed.append(self._failed[-1] + (not there and state.for_failure))
-        # A batch that is held is not about to change, so what has read it is not about to, either.
-        unsure = state.state in (State.STALE, State.FOREIGN) and not state.held
+        # A batch that is held is not about to change, so what has read it is not about to, either. Rows that somebody else wrote
+        # are not those that were read, also where the batch itself failed or is blocked.
+        unsure = (state.state is State.STALE or bool(state.foreign)) and not state.held
         self._stale.append(self._stale[-1] + unsure)
 
     def state(self, day: date) -> BatchState | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from lakesmith.errors import ConfigurationError
+from lakesmith.extras import needs_extra
 from lakesmith.query.values import text_of
 
 if TYPE_CHECKING:
@@ -48,12 +48,8 @@ class Result:
         Raises:
             ConfigurationError: pandas is not installed.
         """
-        try:
+        with needs_extra("sql"):
             import_module("pandas")
-        except ModuleNotFoundError as error:
-            raise ConfigurationError(
-                f"{error.name} is not installed. Install it: pip install 'lakesmith[sql]'"
-            ) from error
         with duckdb.connect() as connection:
             return connection.from_arrow(self.table).df()
 

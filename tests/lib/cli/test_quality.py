@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
 
 from command_lines import Ask, publish
+from lakes import publish_parts
 from lakesmith.ledger.ops import now
 from lakesmith.ledger.records import BatchOutcome, QualityRecord
 from workspaces import Workspace, day
@@ -59,11 +58,11 @@ def judged(meters: Workspace) -> Workspace:
         outcome=BatchOutcome.REJECTED, run_id="r2", reason="kwh_sane: 4 of 9 rows", read=12, rows=9,
         quarantined=2, dropped={"second_reading": 1},
     )  # fmt: skip
-    rows = {"broken_rules": [["kwh_parses"], ["kwh_parses", "kwh_not_negative"], ["kwh_parses"]],
-            "street": ["High St"] * 3, "batch_date": pa.array([day(2), day(2), day(1)])}  # fmt: skip
-    write_deltalake(
-        context.lake.path("quarantine.silver_readings"), pa.table(rows), partition_by=["batch_date"]
-    )
+    quarantine = "quarantine.silver_readings"
+    rows = [{"broken_rules": ["kwh_parses"], "street": "High St"}]
+    publish_parts(meters, quarantine, 1, rows)
+    broken = [["kwh_parses"], ["kwh_parses", "kwh_not_negative"]]
+    publish_parts(meters, quarantine, 2, [{"broken_rules": rules, "street": "High St"} for rules in broken])
     return meters
 
 

@@ -254,6 +254,23 @@ def test_files_of_somebody_else_are_foreign_and_make_stale() -> None:
     assert book.words()["gold.usage_3d"] == "fresh fresh stale"
 
 
+def test_files_of_somebody_else_are_seen_where_the_batch_cannot_be_run() -> None:
+    book = Book(1, 4)
+    book.publish("silver.readings", day(2), digest="bad", outcome=BatchOutcome.REJECTED)
+    book.foreign.add(("gold.usage", day(2)))
+    judged = book.judged()
+    found = judged["gold.usage"][day(2)]
+    assert found.state == "blocked"
+    assert found.reason.endswith("; its live files are not those that run r published")
+    # What was read of it is not there any more.
+    read = judged["gold.usage_3d"][day(3)]
+    assert (read.state, read.reason) == ("stale", "gold.usage 2024-01-02 is itself foreign")
+    book.foreign.add(("silver.readings", day(2)))
+    found = book.judged()["silver.readings"][day(2)]
+    assert found.state == "failed"
+    assert found.reason == "kwh_sane: observed 2000; its live files are not those that run r published"
+
+
 # --- what a plan takes up --------------------------------------------------------------------------------------------
 
 
