@@ -26,10 +26,8 @@ def test_a_keyed_table_has_no_batch_to_compare_or_restore(
     )
 
 
-def test_the_changes_of_a_keyed_table_have_batches_with_a_quality(
-    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_of_changes_has_a_quality(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stock = Stock.landed_in(tmp_path / "stock")
     monkeypatch.chdir(stock.root)
     answer = ask("quality", "silver.items", "--date", "2024-01-02", "--json")
-    assert (answer.code, answer.json["state"]) == (0, "missing")
+    assert (answer.code, answer.json["state"]) == (0, "blocked")
