@@ -425,16 +425,18 @@ class Completion:
 
 @dataclass(frozen=True)
 class Source:
-    """Where daily files come from and how they are written.
+    """Where landing files come from and how they are written.
 
     Args:
         name: also the folder under the landing root.
-        patterns: paths in that folder, with `{batch_date}`; `*` stands for any part of a file name.
+        patterns: paths in that folder, with `{batch_date}`; `*` stands for any part of a file name. Of an undated source the one
+            path of its file.
         start: the first day of history.
         encoding: how text is encoded; only `utf-8` (a byte order mark is dropped).
         max_record_bytes: a longer record is malformed, whatever it holds.
         path: of a Delta table of somebody else: its folder or URI; relative ones are below the project.
         date_column: of such a table, the column that says which batch a row belongs to.
+        undated: it is one file that is replaced in place; what it holds is the batch of the day on which it was last written.
     """
 
     name: str
@@ -451,6 +453,7 @@ class Source:
     file: str = ""
     path: str = ""
     date_column: str = ""
+    undated: bool = False
 
     @property
     def is_external(self) -> bool:

@@ -38,7 +38,7 @@ class LiveBatch:
     rows: int | None
     size: int
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Changes whenever anybody adds, removes or rewrites a file of the batch."""
         return files_digest(self.paths)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, ClassVar, Self
 
 import pyarrow as pa
@@ -210,7 +211,7 @@ class BatchRecord(Record):
                 **row,
                 "outcome": BatchOutcome(row["outcome"]),
                 "dropped": json.loads(row["dropped"]),
-                "fingerprints": Fingerprints(**json.loads(row["fingerprints"])),
+                "fingerprints": _fingerprints(row["fingerprints"]),
                 "inputs": tuple(InputRead.from_json(read) for read in json.loads(row["inputs"])),
                 "settings": json.loads(row["settings"]),
                 "restored": Restored(**json.loads(restored)) if restored else None,
@@ -375,6 +376,12 @@ class NightRecord(Record):
         return cls(
             **{**row, "versions": json.loads(row["versions"]), "troubles": json.loads(row["troubles"])}
         )
+
+
+@cache
+def _fingerprints(text: str) -> Fingerprints:
+    """Of thousands of records that differ in a few: most were made by the same code."""
+    return Fingerprints(**json.loads(text))
 
 
 def _plain(value: Any) -> Any:

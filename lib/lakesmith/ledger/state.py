@@ -12,7 +12,7 @@ Three rules decide what an input in trouble does to a batch D:
 A table of scores that declares it may repeat its last scores where a failure blocks it: such a batch is blocked and runnable.
 
 A batch that a person restored is held: it is stale when its own record says so, no run touches it, and what reads it takes its
-rows as they are.
+rows as they are. What was read from a file that is replaced in place is held, too, once there is another: it stays what it was.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ class BatchState:
         repairable: something happened since, so that a night which looks back takes it up on its own: it is stale or foreign by
             itself, it failed and what it reads or is judged by has changed, or it is missing between batches that are not.
         audit: why a fresh batch is to be audited again; empty when it is not.
-        held: a person restored it; no run touches it, forced or not, until it is released.
+        held: no run touches it, forced or not: a person restored it and has not released it, or what it was made from is gone as
+            it is meant to be, as of a file that is replaced in place.
         foreign: why its live files are somebody else's, whatever its state; empty when they are not.
     """
 
@@ -223,6 +224,15 @@ class Judge:
             if entry.source:
                 files = folders[entry.source][day]
                 closed = closed and files.state is DayState.CLOSED
+                replaced = standing is not None and files.state in (DayState.CLOSED, DayState.MISSING)
+                if replaced and self.graph.sources[entry.source].undated:
+                    # What it was made from cannot be read again, so nothing can be said to have changed.
+                    if foreign:
+                        again = (
+                            f"{foreign}, and {entry.source} holds another file now: restore an earlier state"
+                        )
+                        return state(State.FOREIGN, again)
+                    return state(State.FRESH, held=True)
                 if files.state is DayState.INCOMPLETE or (
                     files.state is DayState.MISSING
                     and self.graph.sources[entry.source].on_missing is OnMissing.ERROR
