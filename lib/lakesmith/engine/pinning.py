@@ -19,7 +19,7 @@ from lakesmith.ledger.external import ExternalTable
 from lakesmith.ledger.forgotten import Forgotten
 from lakesmith.ledger.history import TableHistory
 from lakesmith.ledger.live import NO_FILES, LiveTable
-from lakesmith.ledger.manifest import Manifest
+from lakesmith.ledger.manifest import DayState, Manifest
 from lakesmith.ledger.records import EMPTY_DIGEST, InputRead
 from lakesmith.ledger.state import BatchState
 from lakesmith.ledger.window_digest import WindowDigests
@@ -264,11 +264,13 @@ def _ends(window: BatchRange | None) -> tuple[str, ...]:
 def _closed_days(
     context: Context, table: str, days: BatchRange | None, digests: Mapping[date, str]
 ) -> list[date]:
+    """Days without a record on which nothing was due, as the table's judge has it: a file on a closed day is one to take in."""
     sources = [i.source for i in context.project.graph.contracts[table].inputs if i.source]
-    if days is None or not sources:
+    unrecorded = [day for day in days or () if day not in digests]
+    if not unrecorded or not sources:
         return []
-    calendars = [context.project.graph.sources[source].calendar for source in sources]
-    return [day for day in days if day not in digests and all(c.is_closed(day) for c in calendars)]
+    landed = [context.folder(source).days(unrecorded[0], unrecorded[-1]) for source in sources]
+    return [day for day in unrecorded if all(files[day].state is DayState.CLOSED for files in landed)]
 
 
 def _pin_source(context: Context, entry: Input, states: Sequence[BatchState]) -> PinnedSource:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
 from lakesmith.errors import ExitCode
+from stock import Stock
 from workspaces import Workspace, day
 
 TABLES = ["bronze.readings", "silver.readings"]
@@ -24,9 +27,13 @@ def replaced(meters: Workspace) -> Workspace:
 
 
 def _write(workspace: Workspace, number: int, *readings: str, hour: int = 7) -> None:
-    file = workspace.root / "landing" / "readings" / "now.csv"
+    _replace(workspace, "readings", number, hour, "Meter,kWh", *readings)
+
+
+def _replace(workspace: Workspace, source: str, number: int, hour: int, *lines: str) -> None:
+    file = workspace.root / "landing" / source / "now.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("\n".join(["Meter,kWh", *readings, ""]))
+    file.write_text("\n".join([*lines, ""]))
     written = datetime(2024, 1, number, hour, tzinfo=UTC).timestamp()
     os.utime(file, (written, written))
 
@@ -81,3 +88,24 @@ def test_without_the_file_the_night_says_so_and_keeps_what_was_read(replaced: Wo
     assert replaced.states(1, 2)["bronze.readings"] == "fresh missing"
     judged = replaced.context().judge.judge(night.nights)["bronze.readings"][day(2)]
     assert judged.reason.startswith("readings: no file now.csv in ")
+
+
+def test_what_a_new_state_does_not_list_is_deleted_from_a_keyed_table(
+    tmp_path: Path, spark_session: SparkSession
+) -> None:
+    stock = Stock.made_in(tmp_path / "stock")
+    stock.edit("conf/sources/edits.yml", 'patterns: ["{batch_date}.csv"]', "file: now.csv")
+    tables = ["bronze.edits", "silver.shelf"]
+    header = "Sku,Position,Name,Price,Operation"
+    _replace(stock, "edits", 1, 7, header, "a,1,ale,,", "b,2,bread,,")
+    assert stock.run(1, 2, tables=tables).exit_code is ExitCode.DONE
+    _replace(stock, "edits", 3, 7, header, "a,1,ale,,", "c,2,cake,,")
+
+    assert stock.run(3, 4, tables=tables).exit_code is ExitCode.DONE
+
+    assert stock.rows("silver.shelf", "sku", "name", "valid_from", "valid_to") == [
+        ("a", "ale", day(1), None),
+        ("b", "bread", day(1), day(3)),
+        ("c", "cake", day(3), None),
+    ]
+    assert stock.run(1, 4, tables=tables).spark_jobs == 0
