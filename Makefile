@@ -74,9 +74,9 @@ test: env ## The tests that check leaves out, in two processes: those with Spark
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-engine test-rest
 
 # Each with a session of its own: a Spark test keeps one core busy, seldom two.
-ENGINE_TESTS := tests/lib/engine tests/drills tests/laws
+ENGINE_TESTS := tests/lib/engine tests/laws
 .PHONY: test-engine
-test-engine: env ## One half of `make test`: the engine, the drills, the laws
+test-engine: env ## One half of `make test`: the engine and the laws
 	$(BIN)/pytest -m "spark or e2e" --durations 15 $(ENGINE_TESTS)
 .PHONY: test-rest
 test-rest: env ## The other half of `make test`

@@ -50,7 +50,7 @@ def record_night(
     """
     context = workspace.context()
     contracts = context.project.graph.contracts.values()
-    names = [c.table for c in contracts] + [c.quarantine_table for c in contracts]
+    names = [name for c in contracts for name in c.written_tables]
     opened = {name: context.lake.open(name) for name in names}
     versions = {name: table.version() for name, table in opened.items() if table is not None}
     record = NightRecord(

@@ -58,7 +58,7 @@ def table(
         lakesmith.table("gold.customer_features", as_of="2011-03-01")
 
     Args:
-        name: `layer.name`; quarantine tables have one, too.
+        name: `layer.name`; quarantine tables and the changes of keyed tables have one, too.
         env, as_of, project: as for `sql`: by default the last complete night, so that several tables fit together.
 
     Raises:

@@ -44,7 +44,7 @@ PAGES = [
     "docs/lineage.md",
 ]
 # Commands that have commands of their own.
-GROUPS = ("catalog", "config", "models")
+GROUPS = ("catalog", "config", "models", "quarantine")
 CHAPTER = "A table of your own in ten minutes"
 # The README's output is as wide as a page of text, not as the terminal of whoever runs this.
 WIDTH = "100"

@@ -5,9 +5,11 @@ The files are beside a checkout in ../shared/data, or where LAKESMITH_REAL_DATA 
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +26,7 @@ from lakesmith.engine.outcome import NightResult
 from lakesmith.engine.submit import open_context
 from lakesmith.errors import ExitCode
 from oracles.customer_features import brute_force_features, population
+from oracles.keyed_tables import History, history_of_customers, history_of_products
 from workspaces import digests
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +37,10 @@ AS_OF = date(2011, 4, 13)
 # The last day of a backfill, with a few labels that are known by then; later takes longer. Three nights follow it one by one.
 CUT = date.fromisoformat(os.environ.get("LAKESMITH_REAL_CUT", "2011-01-10"))
 LAST_NIGHT = CUT + timedelta(3)
+
+# The last day of the files that come in a random order; later takes longer and shows no more of it.
+SHUFFLED = date.fromisoformat(os.environ.get("LAKESMITH_REAL_SHUFFLED", "2010-12-14"))
+UP_TO_KEYED = ["bronze.sales_lines", "silver.sales_lines", "silver.products", "silver.customers"]
 
 pytestmark = [
     pytest.mark.e2e,
@@ -60,9 +67,9 @@ class Build:
         finally:
             del os.environ["LAKESMITH__LANDING_ROOT"], os.environ["LAKESMITH__LAKE_ROOT"]
 
-    def run(self, first: date, last: date) -> NightResult:
+    def run(self, first: date, last: date, tables: Sequence[str] = ()) -> NightResult:
         context = self.context()
-        night = execute(context, plan_nights(context, BatchRange(first, last)))
+        night = execute(context, plan_nights(context, BatchRange(first, last), tables))
         self.nights.append(night)
         return night
 
@@ -73,6 +80,15 @@ class Build:
         order = [c for c in rows.columns if not rows[c].map(lambda v: isinstance(v, list | dict)).any()]
         ordered = rows.astype(dict.fromkeys(order, str)).sort_values(order, kind="stable").index
         return rows.loc[ordered].reset_index(drop=True)
+
+    def history(self, table: str, key: str, value: str) -> History:
+        """All rows of a keyed table with history."""
+        frame = self.frame(table)
+        assert (frame.valid_to.isna() == frame.is_current).all()
+        ends = [None if pd.isna(day) else day for day in frame.valid_to]
+        rows = list(zip(frame[key], frame[value], frame.valid_from, ends, strict=True))
+        assert len(set(rows)) == len(rows)
+        return set(rows)
 
     def digests(self) -> Mapping[str, Mapping[date, str]]:
         return digests(self.context())
@@ -159,7 +175,7 @@ def test_a_second_backfill_makes_no_version(whole: Build) -> None:
     whole.nights.pop()
     assert (again.exit_code, again.spark_jobs) == (ExitCode.DONE, 0)
     assert whole.versions() == versions == dict.fromkeys(versions, 1)
-    assert len(versions) == 6
+    assert len(versions) == 8
 
 
 def test_nights_one_by_one_equal_a_range_and_know_nothing_of_later_files(
@@ -173,6 +189,9 @@ def test_nights_one_by_one_equal_a_range_and_know_nothing_of_later_files(
         expected = {day: digest for day, digest in later[table].items() if due is not None and day in due}
         assert batches == expected, table
     for table in nightly.versions():
+        if graph.contracts[table].keyed is not None:
+            # Its rows are those of no batch, and know all days up to the last.
+            continue
         days = graph.due(table, BatchRange(CUT, LAST_NIGHT))
         assert days is not None
         pd.testing.assert_frame_equal(nightly.frame(table, *days), whole.frame(table, *days))
@@ -207,6 +226,65 @@ def test_features_equal_a_brute_force_from_the_text(whole: Build) -> None:
         assert left == right, column
 
 
+def test_keyed_tables_equal_one_pass_of_pandas(whole: Build) -> None:
+    products = history_of_products(DATA / "online-retail")
+    customers = history_of_customers(DATA / "online-retail")
+    # 287 of 3,271 stock codes were called something else later; 10 of 2,960 customers moved, or had done so before.
+    assert (len(products), len(customers)) == (3_558, 2_970)
+    assert whole.history("silver.products", "stock_code", "description") == products
+    assert whole.history("silver.customers", "customer_id", "country") == customers
+
+
+def test_keyed_tables_hold_the_same_whatever_the_order_of_arrival(
+    whole: Build, tmp_path_factory: pytest.TempPathFactory, spark_session: SparkSession
+) -> None:
+    """Pairs of files come in a random order, in deliveries; one file has every third line only, and is put right last."""
+    landing = tmp_path_factory.mktemp("landing") / "online-retail"
+    landing.mkdir()
+    build = Build(tmp_path_factory.mktemp("shuffled"), landing.parent)
+    files = [f for f in sorted((DATA / "online-retail").glob("*.csv")) if f.name[:10] <= str(SHUFFLED)]
+    draw = random.Random(5)
+    pairs = [files[at : at + 2] for at in range(0, len(files), 2)]
+    draw.shuffle(pairs)
+    wrong = files[0]
+    deliveries = min(5, len(pairs) // 3)
+    for delivery in range(deliveries):
+        for file in (file for pair in pairs[delivery::deliveries] for file in pair):
+            shutil.copy(file, landing)
+        if (landing / wrong.name).exists():
+            header, *lines = wrong.read_text(encoding="utf-8").splitlines(keepends=True)
+            (landing / wrong.name).write_text("".join([header, *lines[::3]]), encoding="utf-8")
+        build.run(START, SHUFFLED, UP_TO_KEYED)
+    broken = build.history("silver.products", "stock_code", "description")
+    shutil.copy(wrong, landing)
+    build.run(START, SHUFFLED, UP_TO_KEYED)
+
+    products = build.history("silver.products", "stock_code", "description")
+    assert products != broken, "the file that was wrong made no difference: the test would prove nothing"
+    assert products == history_of_products(landing)
+    assert build.history("silver.customers", "customer_id", "country") == history_of_customers(landing)
+    for table in UP_TO_KEYED[2:]:
+        shuffled, at_once = build.digests()[table], whole.digests()[table]
+        assert shuffled == {day: digest for day, digest in at_once.items() if day <= SHUFFLED}
+
+
+def test_a_night_in_order_writes_its_buckets_and_its_own_changes(nightly: Build) -> None:
+    """Of the nights that were run one by one; how many keys there are decides what a bucket costs, not how many days."""
+    assert nightly.history("silver.products", "stock_code", "description") == history_of_products(
+        nightly.landing / "online-retail"
+    )
+    context = nightly.context()
+    days = (LAST_NIGHT - CUT).days
+    for table in UP_TO_KEYED[2:]:
+        contract = context.project.graph.contracts[table]
+        assert contract.keyed is not None
+        for written, most in ((table, contract.keyed.buckets), (contract.changes_table, 1)):
+            log = sorted((Path(context.lake.path(written)) / "_delta_log").glob("*.json"))
+            for commit in log[-days:]:
+                actions = [json.loads(line) for line in commit.read_text(encoding="utf-8").splitlines()]
+                assert 0 < sum("add" in action for action in actions) <= most
+
+
 # --- one corrected line ----------------------------------------------------------------------------------------------
 
 # With as much of history behind it as the last labels need; earlier takes longer and reaches more.
@@ -222,12 +300,16 @@ def corrected(whole: Build, tmp_path_factory: pytest.TempPathFactory) -> Build:
     return Build(folder / "lake", folder / "landing")
 
 
+# Tables of the file's own day: those that count pieces, and those that name only who and what.
+COUNTED = ("bronze.sales_lines", "silver.sales_lines", "silver.customer_days", "gold.daily_sales")
+UNCOUNTED = ("silver.products", "silver.customers")
+
+
 def _reached(day: date) -> dict[str, list[date]]:
     """What a file reaches, by the windows in the contracts, written down by hand."""
     features = BatchRange(day, min(day + timedelta(89), END)).days()
     labels = BatchRange(day - timedelta(30), min(day + timedelta(89), END - timedelta(30))).days()
-    same_day = ("bronze.sales_lines", "silver.sales_lines", "silver.customer_days", "gold.daily_sales")
-    reached = {table: [day] for table in same_day}
+    reached = {table: [day] for table in (*COUNTED, *UNCOUNTED)}
     return {**reached, "gold.customer_features": features, "gold.repurchase_labels": labels}
 
 
@@ -264,14 +346,11 @@ def test_a_corrected_line_is_repaired_with_what_hangs_on_it_and_nothing_else(cor
         for table, days in corrected.digests().items()
         if days != first[table]
     }
-    # Labels only say whether somebody bought: one piece more changes none of them.
-    same = {
-        t: d
-        for t, d in _reached(CORRECTED).items()
-        if t not in ("gold.customer_features", "gold.repurchase_labels")
+    # One piece more changes what counts pieces; labels only say whether somebody bought.
+    assert {t: d for t, d in changed.items() if t != "gold.customer_features"} == {
+        table: [CORRECTED] for table in COUNTED
     }
-    assert {t: d for t, d in changed.items() if t in same} == same
-    assert set(changed) <= set(_reached(CORRECTED))
+    assert set(changed["gold.customer_features"]) <= set(_reached(CORRECTED)["gold.customer_features"])
     if "LAKESMITH_REAL_SCRATCH" in os.environ:
         scratch = Build(corrected.root.parent / "scratch", corrected.landing)
         scratch.run(START, END)

@@ -19,6 +19,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from lakesmith.contracts.days import BatchRange
@@ -50,11 +51,24 @@ class Family:
 
 @dataclass(frozen=True)
 class Lakes:
-    """The digests of every batch, by table, of three ways to the same day."""
+    """The digests of every batch, by table, of three ways to the same day.
+
+    Args:
+        roots: the lakes' folders, by name.
+        cut: the last day of the early one.
+    """
 
     early: Mapping[str, Mapping[date, str]]
     late: Mapping[str, Mapping[date, str]]
     nightly: Mapping[str, Mapping[date, str]]
+    roots: Mapping[str, Path]
+    cut: date
+
+    def rows(self, lake: str, table: str) -> list[dict[str, object]]:
+        """All rows of a table, sorted."""
+        layer, name = table.split(".")
+        found = DeltaTable(self.roots[lake] / layer / name).to_pyarrow_table().to_pylist()
+        return sorted(found, key=repr)
 
 
 def families() -> list[Family]:
@@ -78,6 +92,18 @@ EVERY_TABLE = pytest.mark.parametrize(
     scope="module",
 )
 
+KEYED_TABLES = pytest.mark.parametrize(
+    ("lakes", "table"),
+    [
+        pytest.param(family, table, id=table)
+        for family in families()
+        for table in family.tables
+        if GRAPH.contracts[table].keyed is not None
+    ],
+    indirect=["lakes"],
+    scope="module",
+)
+
 
 @pytest.fixture(scope="module")
 def lakes(
@@ -93,7 +119,8 @@ def lakes(
     shutil.copytree(folder / "early", folder / "nightly")
     for night in BatchRange(cut + timedelta(1), last):
         nightly = _backfill(folder, "nightly", family, BatchRange(night, night))
-    return Lakes(*(digests(context, family.tables) for context in (early, late, nightly)))
+    roots = {name: folder / name for name in ("early", "late", "nightly")}
+    return Lakes(*(digests(context, family.tables) for context in (early, late, nightly)), roots, cut)
 
 
 def _land(landing: Path, family: Family) -> tuple[date, date]:
@@ -156,3 +183,21 @@ def test_the_future_deleted_changes_nothing(lakes: Lakes, table: str) -> None:
         "the later files changed nothing: the test would prove nothing"
     )
     assert {day: lakes.late[table][day] for day in early} == early
+
+
+# The digests of a keyed table are those of its changes; what follows from them is compared row by row.
+
+
+@KEYED_TABLES
+def test_keyed_rows_do_not_hang_on_the_nights_nor_on_the_future(lakes: Lakes, table: str) -> None:
+    keyed = GRAPH.contracts[table].keyed
+    assert keyed is not None
+    early, late = lakes.rows("early", table), lakes.rows("late", table)
+    assert late
+    assert lakes.rows("nightly", table) == late
+    if keyed.keeps_history:
+        known = [row for row in late if row["valid_from"] <= lakes.cut]
+        for row in known:
+            if row["valid_to"] is not None and row["valid_to"] > lakes.cut:
+                row |= {"valid_to": None, "is_current": True}
+        assert sorted(known, key=repr) == early

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lakesmith.contracts.model import Contract
     from lakesmith.engine.context import Context
 
-__all__ = ["owned_batch"]
+__all__ = ["batch_of_rows", "owned_batch"]
 
 
 def owned_batch(context: Context, contract: Contract, night: date) -> date:
@@ -31,3 +31,18 @@ def owned_batch(context: Context, contract: Contract, night: date) -> date:
             f"which the night of {owner} owns. Look at that one: --date {owner}"
         )
     return due.first
+
+
+def batch_of_rows(context: Context, contract: Contract, night: date) -> date:
+    """The same, of a table in which a batch is rows: a keyed one holds what follows from all of its batches.
+
+    Raises:
+        UsageError: history starts later, or the table is keyed.
+    """
+    if contract.keyed is not None:
+        log = next(entry.target for entry in contract.inputs)
+        raise UsageError(
+            f"{contract.table} is a keyed table: no rows of it are those of one batch, they follow from all changes. "
+            f"Compare or restore the batch of the table that the changes come from: {log}"
+        )
+    return owned_batch(context, contract, night)

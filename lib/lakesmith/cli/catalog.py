@@ -70,11 +70,11 @@ def sync(env: Env = None, project: Project = None, as_json: AsJson = False) -> N
 
 def _describe(context: Context, entries: Sequence[Entry]) -> dict[str, list[str]]:
     """The columns whose descriptions had changed, by table."""
-    from lakesmith.lake.tables import describe_table, quarantine_contract
+    from lakesmith.lake.tables import describe_table, written_contracts
 
     standing = {entry.table for entry in entries if entry.state in ("added", "kept")}
-    contracts = list(context.project.graph.contracts.values())
-    contracts += [quarantine_contract(contract) for contract in contracts]
+    declared = context.project.graph.contracts.values()
+    contracts = [written for contract in declared for written in written_contracts(contract)]
     found = {c.table: describe_table(context.lake, c) for c in contracts if c.table in standing}
     return {table: columns for table, columns in found.items() if columns}
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lakesmith.cli.batches import owned_batch
+from lakesmith.cli.batches import batch_of_rows
 from lakesmith.cli.options import AsJson, Env, Invocation, OwningNight, Project, Table, Unmask
 from lakesmith.cli.output import answer, answer_json
 from lakesmith.contracts.days import parse_night
@@ -54,7 +54,7 @@ def command(
     invocation = Invocation(env, project)
     context = invocation.open()
     contract = context.project.graph.contract(table)
-    day = owned_batch(context, contract, parse_night(night))
+    day = batch_of_rows(context, contract, parse_night(night))
     compared = _compared(context, contract, day, versions, sample, unmask=unmask)
     if as_json:
         answer_json(compared.to_json())

@@ -65,12 +65,11 @@ def _lines(found: Forgetting, invocation: Invocation) -> list[RenderableType]:
     if found.found:
         table = grid("table", "batches", "rows", "old files", "which", right=("batches", "rows", "old files"))
         for each in found.found.values():
-            rows = sum(each.batches.values())
             days = days_text(each.batches) if each.batches else ""
             table.add_row(
                 each.table,
                 number(len(each.batches) or None),
-                number(rows or None),
+                number(each.rows or None),
                 number(len(each.old_files) or None),
                 days,
             )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsJson",
+    "AsOf",
     "DryRun",
     "Env",
     "First",
@@ -85,6 +86,10 @@ OwningNight = Annotated[
     typer.Option(
         "--date", metavar="DAY", help="The night that owns the batch (with a lag: an earlier batch)."
     ),
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="NIGHT", help="What was known when that night had ended (default: now)."),
 ]
 Unmask = Annotated[
     bool, typer.Option("--unmask", help="Show what people's columns hold, too; else it is masked.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lakesmith.cli.batches import owned_batch
-from lakesmith.cli.options import AsJson, Env, Invocation, Project
+from lakesmith.cli.options import AsJson, AsOf, Env, Invocation, Project
 from lakesmith.cli.output import answer, answer_json
 from lakesmith.contracts.days import BatchRange, parse_night
 from lakesmith.errors import InputMissing, UsageError
@@ -47,12 +47,7 @@ def command(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Folder of the Data Docs (default: in the lake)."),
     ] = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option(
-            "--as-of", metavar="NIGHT", help="What was known when that night had ended (default: now)."
-        ),
-    ] = None,
+    as_of: AsOf = None,
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,

@@ -9,6 +9,7 @@ import typer
 from lakesmith.cli.batches import owned_batch
 from lakesmith.cli.options import (
     AsJson,
+    AsOf,
     DryRun,
     Env,
     Invocation,
@@ -26,6 +27,7 @@ from lakesmith.errors import UsageError
 from lakesmith.extras import needs_extra
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from lakesmith.contracts.model import Contract
@@ -41,6 +43,7 @@ def list_rows(
     first: _First = None,
     last: _Last = None,
     days: Annotated[int, typer.Option("--last", min=1, help="How many batches of a table to show.")] = 7,
+    as_of: AsOf = None,
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
@@ -52,12 +55,14 @@ def list_rows(
         lakesmith quarantine list
 
         lakesmith quarantine list --table silver.sales_lines --from 2011-03-01 --to 2011-03-31 --json
+
+        lakesmith quarantine list --as-of 2011-03-02
     """
     from lakesmith.cli.quarantine_text import list_json, list_lines
     from lakesmith.ledger.quarantined import quarantined
 
     invocation = Invocation(env, project)
-    context = invocation.open()
+    context = invocation.open().as_of(as_of)
     graph = context.project.graph
     contracts = [graph.contract(table) for table in tables or graph.order]
     nights = _nights(first, last)
@@ -80,6 +85,7 @@ def show(
     rule: Annotated[str | None, typer.Option("--rule", help="Only rows that broke this rule.")] = None,
     rows: Annotated[int, typer.Option("--rows", metavar="N", min=1, help="How many rows to show.")] = 5,
     unmask: Unmask = False,
+    as_of: AsOf = None,
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
@@ -97,12 +103,15 @@ def show(
     from lakesmith.ledger.quarantined import quarantined
 
     invocation = Invocation(env, project)
-    context = invocation.open()
+    context = invocation.open().as_of(as_of)
     contract = context.project.graph.contract(table)
     day = owned_batch(context, contract, parse_night(night))
-    counted = quarantined(context.ledger.open(contract.quarantine_table), contract, BatchRange(day, day))
+    opened = context.ledger.open(contract.quarantine_table)
+    counted = quarantined(opened, contract, BatchRange(day, day))
     _check_rule(contract, day, rule, counted.rules)
-    found = rejected_rows(context.lake, contract, day, rule, rows) if counted.total else []
+    found: Sequence[Mapping[str, object]] = []
+    if opened is not None and counted.total:
+        found = rejected_rows(context.lake, opened, contract, day, rule, rows)
     masked = frozenset() if unmask else masked_columns(contract)
     if as_json:
         answer_json(show_json(counted, day, found, masked))

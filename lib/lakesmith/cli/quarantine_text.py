@@ -219,6 +219,6 @@ def _held(plan: ReplayPlan) -> list[RenderableType]:
     if not plan.held:
         return []
     return [
-        f"Restored by a person and left as they are: {days_text(plan.held)}. "
-        f"Let one go first: lakesmith restore {plan.contract.table} --date DAY --release"
+        f"Held, and left as they are: {days_text(plan.held)}. "
+        f"Let go what was restored first: lakesmith restore {plan.contract.table} --date DAY --release"
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lakesmith.cli.batches import owned_batch
+from lakesmith.cli.batches import batch_of_rows
 from lakesmith.cli.options import AsJson, Env, Invocation, OwningNight, Project, Table, Why
 from lakesmith.cli.output import answer, answer_json
 from lakesmith.cli.spark import start_spark
@@ -61,7 +61,7 @@ def command(
     invocation = Invocation(env, project)
     context = invocation.open()
     contract = context.project.graph.contract(table)
-    day = owned_batch(context, contract, parse_night(night))
+    day = batch_of_rows(context, contract, parse_night(night))
     if version is None:
         _release(context, contract, day, why, invocation, as_json=as_json)
         return

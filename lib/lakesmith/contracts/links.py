@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from lakesmith.contracts.declaration import ModelDeclaration
 from lakesmith.contracts.graph import find_cycle
+from lakesmith.contracts.keyed import check_keyed_input
 from lakesmith.contracts.model import SERVED_BY, Contract, Input, Source
 from lakesmith.contracts.problems import Document, nearest
 
@@ -67,6 +68,7 @@ def _check_input(
             message = f"there is no table {used.table!r}; tables are the files of conf/tables"
             table.document.report((*place, "table"), message, nearest(used.table, tables))
         elif used.table != table.contract.table:
+            check_keyed_input(used, table.contract, table.document, tables[used.table].contract)
             _check_nights(used, table, tables[used.table].contract)
 
 

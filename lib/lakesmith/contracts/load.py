@@ -137,7 +137,8 @@ def _suite(
     """The suite of a table; beside a contract with mistakes, only what is wrong in any case."""
     contract, document = table.contract, table.document
     words = re.findall(r"\w+", text)
-    columns = {column.name: column.type for column in contract.columns}
+    # The suite of a keyed table judges the changes of a batch.
+    columns = {column.name: column.type for column in contract.change_columns}
     unsure = [name for name in columns if document.has_problem(f"columns.{name}")] if columns else words
     # What a source holds is read while it is staged; only tables can be compared with afterwards.
     same_day = [used.name for used in contract.inputs if used.table and used.window.is_same_day]

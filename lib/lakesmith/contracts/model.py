@@ -13,20 +13,28 @@ from enum import StrEnum
 from typing import Any
 
 from lakesmith.contracts.days import BatchRange
-from lakesmith.contracts.types import ColumnType
+from lakesmith.contracts.types import ColumnType, PrimitiveType
 from lakesmith.contracts.windows import Window
 
 __all__ = [
     "BATCH_DATE",
+    "CHANGES",
+    "DELETED",
+    "IS_CURRENT",
+    "KEY_BUCKET",
     "MODEL_VERSION",
     "SERVED_BY",
+    "VALID_FROM",
+    "VALID_TO",
     "Calendar",
     "Column",
     "Completion",
     "Contract",
     "Expectation",
     "Fallback",
+    "FullDump",
     "Input",
+    "Keyed",
     "Mode",
     "ModelRole",
     "OnMissing",
@@ -40,7 +48,19 @@ __all__ = [
 ]
 
 BATCH_DATE = "batch_date"
-"""The partition column that every contracted table has; contracts do not list it."""
+"""The partition column that every batch table has; contracts do not list it."""
+
+CHANGES = "changes"
+"""The layer of the tables that hold the changes of keyed tables; they have no contracts of their own."""
+
+KEY_BUCKET = "key_bucket"
+"""The partition column of keyed tables: a stable hash of the key, modulo the number of buckets."""
+
+VALID_FROM, VALID_TO, IS_CURRENT = "valid_from", "valid_to", "is_current"
+"""The columns that Lakesmith adds to a keyed table with history: the days on which a row holds, and whether it still does."""
+
+DELETED = "_deleted"
+"""The column of the changes of a keyed table that marks a deleted key."""
 
 MODEL_VERSION = "model_version"
 """The column of a table of scores that says which version gave a score."""
@@ -211,17 +231,72 @@ class Suite:
 
 
 @dataclass(frozen=True)
+class FullDump:
+    """Batches of changes that list every key there is, so that a key that is absent is deleted.
+
+    Args:
+        least_share: a dump with fewer rows than this share of the dump before it is rejected.
+    """
+
+    least_share: float = 0.5
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """What makes a table keyed: it holds the state that follows from a log of changes.
+
+    Args:
+        scd: 1 keeps the last row of every key, 2 every version of it with the days on which it held.
+        sequence: columns of the changes that order those of one key and day; the last wins.
+        delete_column: the column of the changes that may mark a key as deleted; None when none does.
+        delete_values: the values of that column that do.
+        buckets: how many parts the keys are spread over; a run rewrites the parts that it touches.
+        full_dump: set when every batch lists all keys.
+    """
+
+    scd: int
+    sequence: tuple[str, ...]
+    delete_column: str | None = None
+    delete_values: tuple[str | int | bool, ...] = ()
+    buckets: int = 16
+    full_dump: FullDump | None = None
+
+    @property
+    def keeps_history(self) -> bool:
+        """True when a row says on which days it held."""
+        return self.scd == 2
+
+    @property
+    def generated(self) -> tuple[Column, ...]:
+        """The columns that Lakesmith adds to those of the contract."""
+        return _GENERATED if self.keeps_history else ()
+
+
+_GENERATED = (
+    Column(VALID_FROM, PrimitiveType("date"), "The first day on which the row holds.", nullable=False),
+    Column(
+        VALID_TO,
+        PrimitiveType("date"),
+        "The first day on which the row no longer holds; null while it does.",
+    ),
+    Column(IS_CURRENT, PrimitiveType("boolean"), "True while the row holds.", nullable=False),
+)
+
+
+@dataclass(frozen=True)
 class Contract:
     """One table: what it holds, what it is made of, who answers for it.
 
     Args:
         table: `layer.name`.
         job: the job's file, relative to the project.
-        key: columns that together are unique within a batch.
+        key: columns that together are unique within a batch; of a keyed table, that name what its rows are about.
+        columns: in the table's order, without the partition column; of a keyed table with those that Lakesmith adds.
         lag_days: the night of N owns the batch N - lag_days.
         retries: how often a scheduler may try again.
         timeout: longest run, in seconds.
         resources: the name of a size that a scheduler knows.
+        keyed: set for a keyed table.
         horizon_days: late changes of inputs older than this are listed, not repaired on their own; None repairs all.
         file: the contract's own file, relative to the project.
     """
@@ -243,6 +318,7 @@ class Contract:
     quarantine_limit: QuarantineLimit = QuarantineLimit()
     change_data_feed: bool = False
     horizon_days: int | None = None
+    keyed: Keyed | None = None
     file: str = ""
 
     @property
@@ -257,8 +333,32 @@ class Contract:
 
     @property
     def quarantine_table(self) -> str:
-        """Where rejected rows and the reasons go."""
+        """Where rejected rows and the reasons go; those of a keyed table are rows of its changes."""
+        if self.layer == CHANGES:
+            return f"quarantine.{self.name}"
         return f"quarantine.{self.layer}_{self.name}"
+
+    @property
+    def changes_table(self) -> str:
+        """Where the changes are kept that a keyed table has taken in, batch by batch."""
+        return f"{CHANGES}.{self.layer}_{self.name}"
+
+    @property
+    def written_tables(self) -> tuple[str, ...]:
+        """All tables that its runs write: itself, the changes of a keyed one, the quarantine."""
+        changes = (self.changes_table,) if self.keyed is not None else ()
+        return (self.table, *changes, self.quarantine_table)
+
+    @property
+    def change_columns(self) -> tuple[Column, ...]:
+        """The columns that the job returns: all but those that Lakesmith adds."""
+        added = self.keyed.generated if self.keyed else ()
+        return tuple(c for c in self.columns if c not in added)
+
+    @property
+    def partitioned_by(self) -> str:
+        """The one partition column."""
+        return KEY_BUCKET if self.keyed else BATCH_DATE
 
     @property
     def model_input(self) -> Input | None:
@@ -325,16 +425,18 @@ class Completion:
 
 @dataclass(frozen=True)
 class Source:
-    """Where daily files come from and how they are written.
+    """Where landing files come from and how they are written.
 
     Args:
         name: also the folder under the landing root.
-        patterns: paths in that folder, with `{batch_date}`; `*` stands for any part of a file name.
+        patterns: paths in that folder, with `{batch_date}`; `*` stands for any part of a file name. Of an undated source the one
+            path of its file.
         start: the first day of history.
         encoding: how text is encoded; only `utf-8` (a byte order mark is dropped).
         max_record_bytes: a longer record is malformed, whatever it holds.
         path: of a Delta table of somebody else: its folder or URI; relative ones are below the project.
         date_column: of such a table, the column that says which batch a row belongs to.
+        undated: it is one file that is replaced in place; what it holds is the batch of the day on which it was last written.
     """
 
     name: str
@@ -351,6 +453,7 @@ class Source:
     file: str = ""
     path: str = ""
     date_column: str = ""
+    undated: bool = False
 
     @property
     def is_external(self) -> bool:

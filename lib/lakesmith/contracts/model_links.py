@@ -49,6 +49,9 @@ def check_model(model: ReadModel, tables: Mapping[str, ReadContract]) -> None:
         if name and name not in tables:
             message = f"there is no table {name!r}; tables are the files of conf/tables"
             document.report((key, "table"), message, nearest(name, tables))
+        elif name and tables[name].contract.keyed is not None:
+            message = f"{name} is keyed and has no batches to learn from; let a batch table read it as_of, and name that"
+            document.report((key, "table"), message)
     features, labels = tables.get(declaration.features_table), tables.get(declaration.label.table)
     read = [table for table in (features, labels) if table is not None]
     for table in read:

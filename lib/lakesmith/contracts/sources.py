@@ -38,6 +38,8 @@ _LONGEST_RECORD = 1 << 30
 
 _REQUIRED = ("source", "description", "patterns", "format", "start", "columns")
 _OPTIONAL = ("closed", "complete", "missing", "delimiter", "max_record_bytes")
+_REQUIRED_OF_FILE = ("source", "description", "file", "format", "start", "columns")
+_OPTIONAL_OF_FILE = ("complete", "delimiter", "max_record_bytes")
 _REQUIRED_OF_DELTA = ("source", "description", "format", "path", "date_column", "start", "columns")
 _OPTIONAL_OF_DELTA = ("closed", "missing")
 
@@ -49,21 +51,24 @@ def read_source(document: Document, name: str) -> Source:
         document: the file.
         name: the file's name without its ending, which is the source's name.
     """
-    top = document.top.value
-    is_delta = isinstance(top, dict) and top.get("format") == str(SourceFormat.DELTA)
-    # A table of somebody else has no files, so no key about files either.
-    fields = (
-        document.top.fields(_REQUIRED_OF_DELTA, _OPTIONAL_OF_DELTA)
-        if is_delta
-        else document.top.fields(_REQUIRED, _OPTIONAL)
-    )
+    top = document.top.value if isinstance(document.top.value, dict) else {}
+    undated = "file" in top
+    # A table of somebody else has no files, and one file that is replaced in place neither a pattern nor a calendar.
+    if top.get("format") == str(SourceFormat.DELTA):
+        fields = document.top.fields(_REQUIRED_OF_DELTA, _OPTIONAL_OF_DELTA)
+    elif undated:
+        fields = document.top.fields(_REQUIRED_OF_FILE, _OPTIONAL_OF_FILE)
+    else:
+        fields = document.top.fields(_REQUIRED, _OPTIONAL)
     fields.read("source", lambda entry: _check_name(entry, name), None)
     file_format = fields.read("format", lambda entry: entry.member(SourceFormat), SourceFormat.CSV)
     plain = Source(name, "", (), file_format, (), date.min)
     source = Source(
         name=name,
         description=fields.read("description", Entry.text, ""),
-        patterns=fields.read("patterns", _patterns, ()),
+        patterns=fields.read("file", _undated_file, ())
+        if undated
+        else fields.read("patterns", _patterns, ()),
         format=file_format,
         columns=fields.read("columns", _columns, ()),
         start=fields.read("start", _day, date.min),
@@ -77,7 +82,12 @@ def read_source(document: Document, name: str) -> Source:
         file=document.file,
         path=fields.read("path", _table_path, ""),
         date_column=fields.read("date_column", Entry.text, ""),
+        undated=undated,
     )
+    if undated and source.completion.marker:
+        document.report(
+            ("complete", "marker"), "a file without a date has no marker for a day; use stable_for"
+        )
     for pattern in source.patterns:
         if source.completion.marker and _matches(source.completion.marker, pattern):
             message = (
@@ -130,10 +140,23 @@ def _patterns(entry: Entry) -> tuple[str, ...]:
     return tuple(patterns)
 
 
-def _check_path(entry: Entry, text: str, *, wildcards: bool) -> None:
-    """Reports what keeps a path from naming files of one day inside the source's folder."""
-    if _PLACEHOLDER not in text:
-        entry.report(f"{text!r} must contain {_PLACEHOLDER}, which stands for the day")
+def _undated_file(entry: Entry) -> tuple[str, ...] | None:
+    path = entry.text("the path of a file that is replaced in place, like stores.csv")
+    if path is None:
+        return None
+    if _PLACEHOLDER in path:
+        entry.report(f"{path!r} names a file of one day; list it under patterns instead")
+    else:
+        _check_path(entry, path, wildcards=False, dated=False)
+    return (path,)
+
+
+def _check_path(entry: Entry, text: str, *, wildcards: bool, dated: bool = True) -> None:
+    """Reports what keeps a path from naming files, of one day if dated, inside the source's folder."""
+    if dated and _PLACEHOLDER not in text:
+        in_place = f". One file that is replaced in place is named by `file: {text}` instead"
+        hint = in_place if wildcards and "*" not in text else ""
+        entry.report(f"{text!r} must contain {_PLACEHOLDER}, which stands for the day{hint}")
     if "{" in text.replace(_PLACEHOLDER, "") or "}" in text.replace(_PLACEHOLDER, ""):
         entry.report(f"{text!r}: {_PLACEHOLDER} is the only placeholder")
     steps = text.split("/")

@@ -12,8 +12,10 @@ from keyword import iskeyword
 
 from lakesmith.config.durations import parse_seconds
 from lakesmith.config.yaml_text import describe
+from lakesmith.contracts.keyed import KEYED_KEYS, with_keyed
 from lakesmith.contracts.model import (
     BATCH_DATE,
+    CHANGES,
     Column,
     Contract,
     Fallback,
@@ -55,6 +57,7 @@ _REQUIRED = ("table", "description", "owner", "job", "inputs", "key", "columns")
 _OPTIONAL = (
     *("rows", "mode", "lag", "retries", "timeout", "resources", "quarantine_limit"),
     *("change_data_feed", "horizon"),
+    *KEYED_KEYS,
 )
 
 
@@ -90,6 +93,7 @@ def read_contract(document: Document, table: str) -> Contract:
         horizon_days=fields.read("horizon", _days, None),
         file=document.file,
     )
+    contract = with_keyed(contract, fields)
     return _reading_itself(contract, document, fields) if contract.reads_itself else contract
 
 
@@ -100,6 +104,8 @@ def check_table_name(document: Document, table: str) -> bool:
         document.report((), "tables of the layer 'ops' are the ledger's own and have no contract")
     elif layer == "quarantine":
         document.report((), "the contract of a quarantine table follows from its target's; delete this file")
+    elif layer == CHANGES:
+        document.report((), "the contract of a keyed table's changes follows from its own; delete this file")
     elif layer not in LAYERS:
         message = f"the file's name begins with {layer!r}, which is no layer; layers: {', '.join(LAYERS)}"
         document.report((), message, nearest(layer, LAYERS))
@@ -244,12 +250,14 @@ _WINDOWS = {
     WindowKind.AHEAD: Window.ahead,
     WindowKind.PREVIOUS: Window.previous,
 }
-_WINDOW_GRAMMAR = "same_day, {last: 90d}, {ahead: 30d} or {previous: 1d}"
+_WINDOW_GRAMMAR = "same_day, {last: 90d}, {ahead: 30d}, {previous: 1d} or as_of"
 
 
 def _window(entry: Entry) -> Window | None:
     if entry.value == WindowKind.SAME_DAY:
         return Window.same_day()
+    if entry.value == WindowKind.AS_OF:
+        return Window.as_of()
     if not isinstance(entry.value, dict):
         near = nearest(entry.value, list(WindowKind)) if isinstance(entry.value, str) else None
         entry.report(f"expected {_WINDOW_GRAMMAR}, found {describe(entry.value)}", near)

@@ -23,6 +23,11 @@ class WindowKind(StrEnum):
     LAST = "last"
     AHEAD = "ahead"
     PREVIOUS = "previous"
+    AS_OF = "as_of"
+
+
+# Longer than any history, and short enough that no day leaves the calendar.
+_ALL_DAYS = 100_000
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,11 @@ class Window:
     def previous(cls, days: int) -> Window:
         """The `days` days before the batch's own: D-days .. D-1."""
         return cls(WindowKind.PREVIOUS, -days, -1)
+
+    @classmethod
+    def as_of(cls) -> Window:
+        """All days up to the batch's own: what a keyed table knew then."""
+        return cls(WindowKind.AS_OF, -_ALL_DAYS, 0)
 
     def reads(self, batch: date, start: date) -> BatchRange | None:
         """The days that `batch` reads, cut at the first day of history; None when nothing is left."""
@@ -84,6 +94,8 @@ class Window:
                 return f"ahead: {self.last_offset}d"
             case WindowKind.PREVIOUS:
                 return f"previous: {-self.first_offset}d"
+            case WindowKind.AS_OF:
+                return "as_of"
 
 
 def parse_days(text: str) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 from pyspark.sql import DataFrame
@@ -16,7 +17,9 @@ from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.model import Contract
 from lakesmith.engine.audit import BatchAudit, audit
 from lakesmith.engine.columns import note_columns
+from lakesmith.engine.dumps import with_small_dumps_refused
 from lakesmith.engine.execution import Execution
+from lakesmith.engine.intake import TakingIn
 from lakesmith.engine.pinning import PinnedInputs, pin_inputs
 from lakesmith.engine.publication import Publication
 from lakesmith.engine.recording import audited_batch, failed_batch, quality_records
@@ -24,6 +27,7 @@ from lakesmith.engine.repeating import pin_nothing, repeated_scores, without_inp
 from lakesmith.engine.serving import serve
 from lakesmith.engine.transforming import (
     SettingsRead,
+    changes_with_outcome,
     forgotten_rows,
     load_job,
     rows_with_outcome,
@@ -32,9 +36,10 @@ from lakesmith.engine.transforming import (
 )
 from lakesmith.faults import Step, step
 from lakesmith.jobs import Job
+from lakesmith.lake.keyed import key_bucket
 from lakesmith.lake.landing import inspect_headers
 from lakesmith.lake.staging import Staged, stage
-from lakesmith.lake.tables import ensure_table
+from lakesmith.lake.tables import changes_contract, ensure_table
 from lakesmith.ledger.landing_store import shown
 from lakesmith.ledger.records import BatchRecord
 from lakesmith.quality.gate import Gate
@@ -129,36 +134,46 @@ class Attempt(Execution):
         Args:
             judged_by: the contract with the rules that the batches must keep.
         """
-        table = self.contract.table
         batches = [state.batch_date for state in self.states]
-        with step(Step.STAGE, table):
-            rows = rows_with_outcome(self.contract, frame)
+        keyed = self.contract.keyed is not None
+        # The changes of a keyed table are a batch table: they are judged and published first, as any other.
+        target = changes_contract(self.contract) if keyed else self.contract
+        with step(Step.STAGE, target.table):
+            outcome = changes_with_outcome if keyed else rows_with_outcome
+            rows = outcome(self.contract, frame)
             left_out = forgotten_rows(self.context, self.contract, pinned, batches)
             staged = stage(
                 rows if left_out is None else rows.unionByName(left_out),
-                self.contract,
+                target,
                 self.context.lake,
                 self.run.run_id,
                 batches,
                 expected_rows={day: pinned.expected_rows(day) for day in batches},
                 rows_per_file=self.context.settings.staging.rows_per_file,
             )
-        with step(Step.AUDIT, table):
-            audits = self._audit(staged, batches, pinned, inputs, judged_by)
+        with step(Step.AUDIT, target.table):
+            audits = self._audit(target, staged, batches, pinned, inputs, target if keyed else judged_by)
+        records = {
+            day: audited_batch(self.run, self.context, found, pinned, settings.read)
+            for day, found in audits.items()
+        }
         publication = Publication(
             self.context,
-            self.run,
+            replace(self.run, contract=target),
             self.states,
             staged,
             audits,
-            {
-                day: audited_batch(self.run, self.context, found, pinned, settings.read)
-                for day, found in audits.items()
-            },
+            {day: replace(record, table=target.table) for day, record in records.items()},
             inputs_unchanged=lambda: pinned.check_unchanged(self.context),
         )
         done, version = publication.carry_out()
         self.unchanged = publication.unchanged
+        if not keyed:
+            return done, version
+        touched = {day: found.buckets for day, found in audits.items() if found.passed}
+        taking_in = TakingIn(self.context, self.run, self.states, records, touched)
+        done, version = taking_in.carry_out()
+        self.unchanged = taking_in.unchanged
         return done, version
 
     def _without_broken_files(self, pinned: PinnedInputs) -> list[BatchRecord]:
@@ -187,16 +202,18 @@ class Attempt(Execution):
 
     def _audit(
         self,
+        target: Contract,
         staged: Staged,
         batches: Sequence[date],
         pinned: PinnedInputs,
         inputs: Mapping[str, DataFrame],
         judged_by: Contract,
     ) -> dict[date, BatchAudit]:
+        idle = {day for day in batches if pinned.holds_nothing_for(day)}
         audits = audit(
             self.context.spark,
             self.context.lake,
-            self.contract,
+            target,
             Gate.compile(judged_by),
             staged,
             batches,
@@ -206,8 +223,12 @@ class Attempt(Execution):
                 if t.input.window.is_same_day and t.input.name in inputs
             },
             {day: pinned.rows_read(day) for day in batches},
-            idle={day for day in batches if pinned.holds_nothing_for(day)},
+            idle=idle,
+            bucket=key_bucket(self.contract) if self.contract.keyed is not None else None,
         )
+        if self.contract.keyed is not None and self.contract.keyed.full_dump is not None:
+            history = self.context.ledger.history(target.table)
+            audits = with_small_dumps_refused(self.contract.keyed.full_dump, audits, history, idle)
         self.context.ledger.ops.append(quality_records(self.run, audits))
         self.batch_warnings = {day: found.warnings for day, found in audits.items() if found.warnings}
         return audits

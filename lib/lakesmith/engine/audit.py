@@ -27,9 +27,11 @@ from lakesmith.quality.gate import BatchVerdict, Gate
 from lakesmith.quality.results import Result
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 __all__ = ["BatchAudit", "audit", "audit_published"]
+
+_BUCKETS = "key_buckets"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class BatchAudit:
         quarantine_digest: of the quarantined rows with the rules that they broke.
         refusals: why the batch must not be published; empty when it may.
         warnings: what it is published in spite of.
+        buckets: of the keys of those rows, where they are changes of a keyed table.
     """
 
     batch_date: date
@@ -52,6 +55,7 @@ class BatchAudit:
     results: tuple[Result, ...]
     refusals: tuple[str, ...]
     warnings: tuple[str, ...]
+    buckets: frozenset[int] = frozenset()
 
     @property
     def passed(self) -> bool:
@@ -69,6 +73,7 @@ def audit(
     inputs: Mapping[str, DataFrame],
     rows_read: Mapping[date, int | None],
     idle: Collection[date],
+    bucket: Column | None = None,
 ) -> dict[date, BatchAudit]:
     """Judges every batch of a run from what was staged.
 
@@ -77,6 +82,7 @@ def audit(
         rows_read: of each batch; None where a source's records are counted from what was staged.
         idle: batches whose inputs hold nothing, as on a closed day. Empty ones of them are not judged: a suite speaks of rows,
             and "at least one" is asked of the table that lands.
+        bucket: of a row's key, where the rows are changes of a keyed table.
 
     Raises:
         LakesmithError: the scan and the files' statistics disagree on how many rows there are.
@@ -90,7 +96,10 @@ def audit(
     judged = [
         day for day in batches if day not in idle or day in counted or day in quarantined or day in dropped
     ]
-    verdicts = gate.evaluate(published, judged, inputs, digest_aggregates(contract.columns)) if judged else {}
+    aggregates = digest_aggregates(contract.columns)
+    if bucket is not None:
+        aggregates[_BUCKETS] = F.collect_set(bucket)
+    verdicts = gate.evaluate(published, judged, inputs, aggregates) if judged else {}
     reasons = _reasons_to_drop(frame) if dropped else {}
     quarantine_digests = _quarantine_digests(frame, contract) if quarantined else {}
     from_source = any(i.source for i in contract.inputs)
@@ -186,6 +195,7 @@ def _concluded(
         results=verdict.results,
         refusals=tuple(refusals),
         warnings=tuple(result.summary() for result in verdict.warnings),
+        buckets=frozenset(verdict.extras.get(_BUCKETS) or ()),
     )
 
 

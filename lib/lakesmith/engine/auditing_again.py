@@ -18,6 +18,7 @@ from lakesmith.engine.recording import bounded, quality_records
 from lakesmith.engine.transforming import transform_inputs
 from lakesmith.faults import Step, step
 from lakesmith.lake.reading import read_batches
+from lakesmith.lake.tables import changes_contract
 from lakesmith.ledger.fingerprint import SCHEME
 from lakesmith.ledger.ops import now
 from lakesmith.ledger.records import BatchOutcome, BatchRecord
@@ -45,6 +46,7 @@ class AuditAgain(Execution):
         audits = self._judged(standing)
         self.batch_warnings = {day: found.warnings for day, found in audits.items() if found.warnings}
         fingerprints = self.context.fingerprints(table, SCHEME)
+        newest = history.newest_standing if self.contract.keyed is not None else None
         records = [
             replace(
                 record,
@@ -52,6 +54,8 @@ class AuditAgain(Execution):
                 run_id=self.run.run_id,
                 outcome=BatchOutcome.CONFIRMED if audits[day].passed else BatchOutcome.REJECTED,
                 fingerprints=fingerprints,
+                # The newest record of a keyed table names the live files of all, whichever batch it is of.
+                files=newest.files if newest is not None else record.files,
                 reason=bounded(audits[day].refusals),
             )
             for day, record in standing.items()
@@ -62,18 +66,20 @@ class AuditAgain(Execution):
     def _judged(self, standing: Mapping[date, BatchRecord]) -> dict[date, BatchAudit]:
         """What the published rows come to now, batch by batch, with the results written down."""
         table, batches = self.contract.table, list(standing)
-        live = self.context.ledger.live(table)
+        # What the suite of a keyed table judges is its changes; a record of the table names their digest.
+        target = changes_contract(self.contract) if self.contract.keyed is not None else self.contract
+        live = self.context.ledger.live(target.table)
         with step(Step.READ, table):
             pinned = pin_inputs(self.context, self.contract, self.states)
             days = BatchRange(batches[0], batches[-1])
             self.context.spark.sparkContext.setJobGroup(self.run.run_id, f"{table} {days}: audit")
             inputs = transform_inputs(self.context, self.contract, pinned, batches)
             version = live.version if live is not None else None
-            published = read_batches(self.context.spark, self.context.lake, self.contract, version, days)
+            published = read_batches(self.context.spark, self.context.lake, target, version, days)
         with step(Step.AUDIT, table):
             audits = audit_published(
-                self.contract,
-                Gate.compile(self.contract),
+                target,
+                Gate.compile(target),
                 published,
                 standing,
                 {t.input.name: inputs[t.input.name] for t in pinned.tables if t.input.window.is_same_day},

@@ -4,7 +4,8 @@ Owns the order of the steps, each of which can be done again:
 
 1. A salted hash of the id is written down; from then on a reading of landing files leaves the person out.
 2. The batches that land and hold the person are run again, then what became stale by that: ordinary runs of the ordinary plan.
-3. What no run can compute anew is published without the person's rows (`lakesmith.engine.erasing`).
+3. What no run can compute anew is published without the person's rows (`lakesmith.engine.erasing`); a keyed table is made anew
+   from its changes.
 4. Nights and models that need a version in which the person stands are marked as gone; erasure wins over retention.
 5. Every file that no remaining version needs is removed from the tables that held the person.
 6. Every file of the lake is read and searched.
@@ -31,7 +32,7 @@ from lakesmith.lake.lease import hold
 from lakesmith.lake.maintenance import removable, remove
 from lakesmith.lake.records import read_records
 from lakesmith.lake.subject_search import Found, Proof, prove, search_table
-from lakesmith.lake.tables import quarantine_contract
+from lakesmith.lake.tables import written_contracts
 from lakesmith.ledger.audit_trail import Action, AuditRecord, actor
 from lakesmith.ledger.landing_store import landing_store
 from lakesmith.ledger.live import LiveTable
@@ -97,7 +98,7 @@ class Forgetting:
                 {
                     "table": found.table,
                     "batches": {day.isoformat(): rows for day, rows in found.batches.items()},
-                    "rows": sum(found.batches.values()),
+                    "rows": found.rows,
                     "old_files": len(found.old_files),
                     "runs": self.run_ids.get(found.table, []),
                     "rewritten": [day.isoformat() for day in self.rewritten.get(found.table, [])],
@@ -173,14 +174,14 @@ def forget(
 
 
 def _targets(context: Context) -> list[tuple[Contract, Contract]]:
-    """Every table that can name a person, its quarantine included, each with the contract under whose lease it is."""
+    """Every table that can name a person, quarantines and changes included, each with the contract under whose lease it is."""
     graph = context.project.graph
     contracts = [graph.contracts[table] for table in graph.order]
     return [
         (contract, target)
         for contract in contracts
         if SubjectColumns.of(contract)
-        for target in (contract, quarantine_contract(contract))
+        for target in written_contracts(contract)
     ]
 
 
@@ -239,7 +240,7 @@ def _wait_for_runs(context: Context) -> None:
     """Runs that began before the hash was written down publish what they read; what is searched must be what they left."""
     for contract in _landing_contracts(context):
         with hold(context.lake, contract.table, _run_id(), timedelta(seconds=context.settings.lease.wait)):
-            context.ledger.refresh([contract.table, contract.quarantine_table])
+            context.ledger.refresh(contract.written_tables)
 
 
 def _run_what_lands(context: Context, done: Forgetting, tell: Callable[[str], None]) -> None:
@@ -271,21 +272,24 @@ def _repair(context: Context, form: str, done: Forgetting, tell: Callable[[str],
     targets = _targets(context)
     for _ in range(len(targets) + 1):
         _run_stale(context, done, tell)
-        left = {table: found for table, found in _search(context, form).items() if found.batches}
+        left = {table: found for table, found in _search(context, form).items() if found.rows}
         # One table at a time: what hangs on it may be run again once it is clean.
         contract, target = next(((c, t) for c, t in targets if t.table in left), (None, None))
         if contract is None or target is None:
             return
-        from lakesmith.engine.erasing import rewrite_without
+        from lakesmith.engine.erasing import make_keyed_without, rewrite_without
 
-        rows = left[target.table].batches
-        tell(f"{target.table}: taking rows out of {len(rows)} batches that cannot be run")
+        keyed = contract.keyed is not None and target.table != contract.quarantine_table
+        table = contract.changes_table if keyed else target.table
+        rows = left[table].batches if table in left else {}
+        tell(f"{table}: taking rows out of {len(rows)} batches that cannot be run")
+        rewrite = make_keyed_without if keyed else rewrite_without
         try:
-            rewrite_without(context, contract, target.table, rows, form, _run_id())
+            rewrite(context, contract, table, rows, form, _run_id())
         except LakesmithError as error:
-            done.errors.append(f"{target.table}: {error}")
+            done.errors.append(f"{table}: {error}")
             return
-        done.rewritten[target.table] += list(rows)
+        done.rewritten[table] += list(rows)
 
 
 def _run_stale(context: Context, done: Forgetting, tell: Callable[[str], None]) -> None:
@@ -304,7 +308,7 @@ def _run_stale(context: Context, done: Forgetting, tell: Callable[[str], None]) 
 def _stale_only(context: Context) -> Plan | None:
     """What an ordinary backfill would repair of the batches that are there; nights that never ran are not begun."""
     graph = context.project.graph
-    context.ledger.refresh([*graph.order, *(graph.contracts[t].quarantine_table for t in graph.order)])
+    context.ledger.refresh([table for c in graph.contracts.values() for table in c.written_tables])
     nights = _nights(context)
     if nights is None:
         return None
@@ -378,8 +382,7 @@ def _versions_holding(
             opened = context.lake.open(table, version)
             if opened is None:
                 continue
-            paths = {path for batch in LiveTable.of(opened).batches.values() for path in batch.paths}
-            if not paths.isdisjoint(files):
+            if not set(LiveTable.of(opened).paths).isdisjoint(files):
                 found.setdefault(table, set()).add(version)
     return found
 
@@ -432,7 +435,7 @@ def _audit(context: Context, done: Forgetting, why: str) -> None:
                 why,
                 tuple(done.run_ids.get(table, ())),
                 {
-                    "rows": sum(found.batches.values()),
+                    "rows": found.rows,
                     "batches": len(days),
                     "old_files": len(found.old_files),
                     "rewritten": len(done.rewritten.get(table, ())),

@@ -24,7 +24,7 @@ from lakesmith.lake.maintenance import (
     remove,
     worth_compacting,
 )
-from lakesmith.lake.tables import quarantine_contract, statistics_columns
+from lakesmith.lake.tables import statistics_columns, written_contracts
 from lakesmith.ledger.history import TableHistory
 from lakesmith.ledger.live import AS_COMMITTED, LiveTable
 from lakesmith.ledger.model_events import ModelEvent
@@ -133,7 +133,8 @@ def maintain(context: Context, tables: Sequence[str] = (), *, dry_run: bool = Fa
     """Puts small files together, removes what nothing needs, writes checkpoints; changes no row and no state.
 
     Args:
-        tables: only these; none means all, the ledger's own included. A quarantine table goes with its table.
+        tables: only these; none means all, the ledger's own included. A quarantine table goes with its table, and so do the
+            changes of a keyed one.
         dry_run: only look.
 
     Raises:
@@ -145,7 +146,7 @@ def maintain(context: Context, tables: Sequence[str] = (), *, dry_run: bool = Fa
     done: list[TableMaintenance] = []
     for table in chosen:
         contract = context.project.graph.contracts.get(table)
-        names = [table] if contract is None else [table, contract.quarantine_table]
+        names = [table] if contract is None else contract.written_tables
         found = [TableMaintenance(name, kept=kept.needs.get(name, {})) for name in names]
         try:
             if contract is None:
@@ -242,7 +243,7 @@ def _contracted(
 ) -> None:
     run_id = f"{now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
     with hold(context.lake, contract.table, run_id, timedelta(seconds=context.settings.lease.wait)):
-        for each, target in zip(found, (contract, quarantine_contract(contract)), strict=True):
+        for each, target in zip(found, written_contracts(contract), strict=True):
             _one_table(context, contract, target, each, kept, run_id, dry_run=dry_run)
 
 
@@ -256,7 +257,9 @@ def _one_table(
     *,
     dry_run: bool,
 ) -> None:
-    """Maintains a table, or the quarantine of one.
+    """Maintains a table, or what its runs write besides.
+
+    A keyed table has no small files to put together: a run writes the buckets that it touches whole, sized by their rows.
 
     Args:
         contract: whose lease is held.
@@ -267,7 +270,7 @@ def _one_table(
     live = context.ledger.live(table)
     if live is None:
         return
-    found.files_before = found.files_after = sum(len(batch.paths) for batch in live.batches.values())
+    found.files_before = found.files_after = len(live.paths)
     found.compacted = _to_compact(context, table, live)
     if dry_run:
         found.files_after -= sum(len(live.batches[day].paths) - 1 for day in found.compacted)
@@ -330,7 +333,7 @@ def _compacted(
 
 def _files(context: Context, table: str) -> int:
     live = context.ledger.live(table)
-    return sum(len(batch.paths) for batch in live.batches.values()) if live is not None else 0
+    return len(live.paths) if live is not None else 0
 
 
 def _ledgers_own(context: Context, found: TableMaintenance, kept: Kept, *, dry_run: bool) -> None:

@@ -173,16 +173,17 @@ def _is_whole(context: Context, nights: BatchRange, tables: Collection[str]) -> 
 
 
 def current_versions(context: Context) -> dict[str, int]:
-    """The version of every table there is now, quarantine tables included."""
+    """The version of every table there is now, quarantine tables and the changes of keyed ones included."""
     graph = context.project.graph
     context.ledger.refresh(graph.order)
     versions = {
         table: live.version for table in graph.order if (live := context.ledger.live(table)) is not None
     }
     for contract in graph.contracts.values():
-        quarantine = context.lake.open(contract.quarantine_table)
-        if quarantine is not None:
-            versions[contract.quarantine_table] = quarantine.version()
+        for table in contract.written_tables[1:]:
+            opened = context.lake.open(table)
+            if opened is not None:
+                versions[table] = opened.version()
     return versions
 
 

@@ -19,7 +19,7 @@ from lakesmith.ledger.external import ExternalTable
 from lakesmith.ledger.forgotten import Forgotten
 from lakesmith.ledger.history import TableHistory
 from lakesmith.ledger.live import NO_FILES, LiveTable
-from lakesmith.ledger.manifest import Manifest
+from lakesmith.ledger.manifest import DayState, Manifest
 from lakesmith.ledger.records import EMPTY_DIGEST, InputRead
 from lakesmith.ledger.state import BatchState
 from lakesmith.ledger.window_digest import WindowDigests
@@ -60,6 +60,12 @@ class PinnedTable:
         """Rows of one batch of the input, from the statistics of its files."""
         batch = self.live.batches.get(day) if self.live is not None else None
         return batch.rows or 0 if batch is not None else 0
+
+    def holds_nothing(self, day: date) -> bool:
+        """True when all that a batch of the run may read of the input is empty."""
+        if self.live is not None and self.live.buckets:
+            return False
+        return not any(self.rows(read) for read in self.windows[day] or ())
 
 
 @dataclass(frozen=True)
@@ -131,12 +137,13 @@ class PinnedInputs:
         """True when all that the batch may read is empty, as on a day on which everything is closed."""
         if any(s.manifests[day].files for s in self.sources):
             return False
-        return not any(t.rows(d) for t in self.tables for d in t.windows[day] or ())
+        return all(t.holds_nothing(day) for t in self.tables)
 
     @property
     def file_names(self) -> frozenset[str]:
         """The names, without folders, of all files that hold what may be read."""
         batches = [t.live.batches.get(d) for t in self.tables if t.live for d in t.days or ()]
+        batches += [batch for t in self.tables if t.live for batch in t.live.buckets.values()]
         paths = [path for batch in batches if batch is not None for path in batch.paths]
         paths += [f.path for s in self.sources for m in s.manifests.values() for f in m.files]
         return frozenset(path.rpartition("/")[2] for path in paths)
@@ -155,6 +162,15 @@ class PinnedInputs:
                 continue
             present = LiveTable.of(opened)
             table = pinned.contract.table
+            if (
+                pinned.contract.keyed is not None
+                and pinned.live is not None
+                and pinned.live.files != present.files
+            ):
+                raise InputChanged(
+                    f"{table} was republished while this run worked on what it held before; "
+                    f"nothing was published. Run again."
+                )
             changed = [day for day in pinned.days if present.files_of(day) != pinned.files_of(day)]
             if changed:
                 context.ledger.refresh([table])
@@ -195,13 +211,13 @@ def pin_inputs(context: Context, contract: Contract, states: Sequence[BatchState
 def _pin_table(context: Context, entry: Input, states: Sequence[BatchState]) -> PinnedTable:
     graph = context.project.graph
     history, live = context.ledger.history(entry.target), context.ledger.live(entry.target)
-    start = graph.starts[entry.target]
+    start, keyed = graph.starts[entry.target], graph.contracts[entry.target].keyed is not None
     windows = {state.batch_date: entry.window.reads(state.batch_date, start) for state in states}
     days = _hull(windows.values())
     digests: dict[date, str] = {}
     for day in days or ():
         standing = history.standing(day)
-        found = live.files_of(day) if live is not None else NO_FILES
+        found = history.files_found(live, day, keyed=keyed)
         if found != (standing.files if standing is not None else NO_FILES):
             raise InputMissing(
                 f"{entry.target} {day} holds files that no record of Lakesmith names: somebody else wrote them. "
@@ -248,11 +264,13 @@ def _ends(window: BatchRange | None) -> tuple[str, ...]:
 def _closed_days(
     context: Context, table: str, days: BatchRange | None, digests: Mapping[date, str]
 ) -> list[date]:
+    """Days without a record on which nothing was due, as the table's judge has it: a file on a closed day is one to take in."""
     sources = [i.source for i in context.project.graph.contracts[table].inputs if i.source]
-    if days is None or not sources:
+    unrecorded = [day for day in days or () if day not in digests]
+    if not unrecorded or not sources:
         return []
-    calendars = [context.project.graph.sources[source].calendar for source in sources]
-    return [day for day in days if day not in digests and all(c.is_closed(day) for c in calendars)]
+    landed = [context.folder(source).days(unrecorded[0], unrecorded[-1]) for source in sources]
+    return [day for day in unrecorded if all(files[day].state is DayState.CLOSED for files in landed)]
 
 
 def _pin_source(context: Context, entry: Input, states: Sequence[BatchState]) -> PinnedSource:

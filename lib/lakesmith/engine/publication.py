@@ -16,14 +16,14 @@ from lakesmith.engine.context import Context
 from lakesmith.engine.recording import RunIdentity
 from lakesmith.faults import Step, step
 from lakesmith.lake.publishing import lift, publish
-from lakesmith.lake.staging import RowOutcome, Staged, StagedFile
+from lakesmith.lake.staging import Part, RowOutcome, Staged, StagedFile
 from lakesmith.lake.tables import quarantine_contract
 from lakesmith.ledger.live import NO_FILES, files_digest
 from lakesmith.ledger.provenance import Provenance
 from lakesmith.ledger.records import EMPTY_DIGEST, BatchOutcome, BatchRecord
 from lakesmith.ledger.state import BatchState
 
-__all__ = ["Publication"]
+__all__ = ["Publication", "same_provenance"]
 
 
 @dataclass
@@ -111,7 +111,7 @@ class Publication:
                 confirmed = replace(
                     record, outcome=BatchOutcome.CONFIRMED, version=standing.version, files=standing.files
                 )
-                says_nothing_new = history.last(day) is standing and _same_provenance(standing, record)
+                says_nothing_new = history.last(day) is standing and same_provenance(standing, record)
                 (self.unchanged if says_nothing_new else others).append(confirmed)
         version = None
         published: Sequence[BatchRecord] = ()
@@ -138,9 +138,9 @@ class Publication:
         self, target: Contract, files: Sequence[StagedFile], records: Mapping[date, BatchRecord]
     ) -> Provenance:
         """Publishes batches in one commit that carries their records; returns those with the version it made."""
-        paths: dict[date, list[str]] = {day: [] for day in records}
+        paths: dict[Part, list[str]] = {day: [] for day in records}
         for file in files:
-            paths[file.batch_date].append(file.path)
+            paths[file.part].append(file.path)
 
         def provenance(version: int) -> Provenance:
             return Provenance(
@@ -169,7 +169,7 @@ class Publication:
         return provenance(version)
 
 
-def _same_provenance(standing: BatchRecord, record: BatchRecord) -> bool:
+def same_provenance(standing: BatchRecord, record: BatchRecord) -> bool:
     """True when a confirmation would say nothing new: versions of inputs may differ, what was read of them not."""
 
     def told(of: BatchRecord) -> tuple[object, ...]:

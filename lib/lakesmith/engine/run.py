@@ -137,8 +137,7 @@ def _audit_again(context: Context, contract: Contract, wanted: Sequence[date], r
 
 def _judged(context: Context, contract: Contract, wanted: Sequence[date]) -> list[BatchState]:
     """The batches as they stand now that the lease is held."""
-    related = [contract.table, contract.quarantine_table, *context.project.graph.parents(contract.table)]
-    context.ledger.refresh(related)
+    context.ledger.refresh([*contract.written_tables, *context.project.graph.parents(contract.table)])
     nights = BatchRange(min(wanted), max(wanted)).shifted(contract.lag_days)
     states = context.judge.judge(nights, [contract.table]).get(contract.table, {})
     return [states[day] for day in wanted if day in states]

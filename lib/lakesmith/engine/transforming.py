@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,11 +22,12 @@ from lakesmith.engine.pinning import PinnedInputs, PinnedSource
 from lakesmith.errors import ConfigurationError, SchemaMismatch
 from lakesmith.jobs import Job
 from lakesmith.lake.external import read_external
+from lakesmith.lake.keyed import as_of_pairs, last_of_each_day, marked_changes
 from lakesmith.lake.landing import Erasure, read_source
 from lakesmith.lake.plan_columns import marked
-from lakesmith.lake.reading import read_batches
+from lakesmith.lake.reading import read_batches, read_buckets
 from lakesmith.lake.staging import OUTCOME, RowOutcome
-from lakesmith.lake.tables import BROKEN_RULES
+from lakesmith.lake.tables import BROKEN_RULES, changes_contract
 from lakesmith.lake.windowing import window_pairs
 from lakesmith.ledger.forgotten import FORGOTTEN
 from lakesmith.quality.predicates import row_rules
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DROPPED",
     "SettingsRead",
+    "changes_with_outcome",
     "forgotten_rows",
     "load_job",
     "rows_with_outcome",
@@ -48,6 +50,11 @@ DROPPED = "_dropped"
 """The column in which a transform marks rows to drop, with the reason; null keeps the row."""
 
 _BATCHES, _SETTINGS = "batches", "settings"
+_KINDS_OF_VALUES = {
+    str: ("string",),
+    bool: ("boolean",),
+    int: ("tinyint", "smallint", "int", "bigint"),
+}
 _POSITION = ("source_file", "record_no")
 _FLOATING = (PrimitiveType("double"), PrimitiveType("float"))
 
@@ -107,6 +114,10 @@ def transform_inputs(
     """The DataFrames of a transform, each holding only what the windows of these batches allow, and marked by its name."""
     frames: dict[str, DataFrame] = {}
     for table in pinned.tables:
+        if table.contract.keyed is not None:
+            state = read_buckets(context.spark, context.lake, table.contract, table.version)
+            frames[table.input.name] = as_of_pairs(state, batches)
+            continue
         rows = read_batches(context.spark, context.lake, table.contract, table.version, table.days)
         start = context.project.graph.starts[table.contract.table]
         frames[table.input.name] = window_pairs(
@@ -203,11 +214,20 @@ def transformed(
 
 
 def _check_columns(contract: Contract, frame: DataFrame) -> None:
-    wanted = {**{c.name: str(c.type) for c in contract.columns}, BATCH_DATE: "date"}
+    wanted = {**{c.name: str(c.type) for c in contract.change_columns}, BATCH_DATE: "date"}
     found = dict(frame.dtypes)
-    differences = [f"{name} is missing" for name in wanted if name not in found]
+    # What orders and marks the changes of a keyed table need not be among its columns.
+    beside = _beside(contract)
+    differences = [f"{name} is missing" for name in (*wanted, *beside) if name not in found]
     differences += [
-        f"{name} is not in the contract" for name in found if name not in wanted and name != DROPPED
+        f"{name} is not in the contract"
+        for name in found
+        if name not in wanted and name not in beside and name != DROPPED
+    ]
+    differences += [
+        f"{name} is {found[name]}, which {what}"
+        for name, (what, fits) in beside.items()
+        if name in found and not fits(found[name])
     ]
     differences += [
         f"{name} is {found[name]}, should be {wanted[name]}"
@@ -220,12 +240,42 @@ def _check_columns(contract: Contract, frame: DataFrame) -> None:
         raise SchemaMismatch(contract.table, differences, contract.file)
 
 
-def rows_with_outcome(contract: Contract, frame: DataFrame) -> DataFrame:
+def _beside(contract: Contract) -> dict[str, tuple[str, Callable[[str], bool]]]:
+    """The columns that the job of a keyed table returns besides, each with what its type must not be."""
+    keyed = contract.keyed
+    if keyed is None:
+        return {}
+    named = {c.name for c in contract.change_columns}
+    found: dict[str, tuple[str, Callable[[str], bool]]] = {
+        name: ("cannot be compared", lambda kind: not kind.startswith("map"))
+        for name in keyed.sequence
+        if name not in named
+    }
+    if keyed.delete_column is not None:
+        kinds = _KINDS_OF_VALUES[type(keyed.delete_values[0])]
+        found[keyed.delete_column] = (
+            f"is compared with {keyed.delete_values[0]!r} in delete_when",
+            lambda kind: kind in kinds,
+        )
+    return found
+
+
+def changes_with_outcome(contract: Contract, frame: DataFrame) -> DataFrame:
+    """The changes of a keyed table as its changes' contract has them, ready to stage: the last of each key and day."""
+    kept = [DROPPED] if DROPPED in frame.columns else []
+    marked, order = marked_changes(contract, frame, kept)
+    return last_of_each_day(contract, rows_with_outcome(changes_contract(contract), marked, order), order)
+
+
+def rows_with_outcome(contract: Contract, frame: DataFrame, beside: Sequence[str] = ()) -> DataFrame:
     """The contract's columns, `broken_rules`, `batch_date` and `_outcome`, ready to stage.
 
     Derived doubles are rounded to the contract's scale, since sums of doubles differ with how rows are spread.
+
+    Args:
+        beside: other columns to keep.
     """
-    columns: list[Column] = []
+    columns: list[Column] = [F.col(name) for name in beside]
     for c in contract.columns:
         value = F.col(c.name)
         if c.scale is not None and c.type in _FLOATING:
@@ -243,6 +293,7 @@ def rows_with_outcome(contract: Contract, frame: DataFrame) -> DataFrame:
     )
     is_dropped, is_broken = F.col(DROPPED).isNotNull(), F.size("_broken") > 0
     return rounded.withColumn("_broken", broken).select(
+        *beside,
         *[c.name for c in contract.columns],
         F.when(is_dropped, F.array(DROPPED)).when(is_broken, F.col("_broken")).alias(BROKEN_RULES),
         BATCH_DATE,

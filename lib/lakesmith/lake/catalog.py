@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from deltalake import DeltaTable
 
 from lakesmith.config.settings import Settings
+from lakesmith.contracts.model import CHANGES
 from lakesmith.contracts.tables import LAYERS
 from lakesmith.lake.catalog_entries import CatalogEntries
 from lakesmith.ledger.location import LakeLocation
@@ -30,7 +31,8 @@ __all__ = ["Entry", "EntryState", "catalog_names", "register", "register_for_ses
 log = logging.getLogger(__name__)
 
 _CONTRACTS = "conf/tables"
-_DATABASES = (*LAYERS, "quarantine", "ops")
+_BESIDE = (CHANGES, "quarantine")
+_DATABASES = (*LAYERS, *_BESIDE, "ops")
 
 
 class EntryState(StrEnum):
@@ -61,14 +63,15 @@ class Entry:
 
 
 def catalog_names(project_root: Path) -> list[str]:
-    """Every table that a project has, its quarantine tables and the ledger's own, by the names of its files.
+    """Every table that a project has, what their runs may write besides, and the ledger's own, by the names of its files.
 
     The contracts are not read: a mistake in one of them is no reason to keep a reader from the others.
     """
     declared = sorted(
         file.stem for file in (project_root / _CONTRACTS).glob("*.yml") if file.stem.count(".") == 1
     )
-    return [*declared, *(f"quarantine.{table.replace('.', '_')}" for table in declared), *OPS_TABLES]
+    beside = [f"{layer}.{table.replace('.', '_')}" for layer in _BESIDE for table in declared]
+    return [*declared, *beside, *OPS_TABLES]
 
 
 def register(spark: SparkSession, lake: LakeLocation, tables: Iterable[str]) -> list[Entry]:
@@ -79,8 +82,8 @@ def register(spark: SparkSession, lake: LakeLocation, tables: Iterable[str]) -> 
     for table in tables:
         location = lake.path(table)
         if not DeltaTable.is_deltatable(location, storage_options=dict(lake.storage_options)):
-            # A quarantine may never hold a row: nobody waits for it.
-            if not table.startswith("quarantine."):
+            # A quarantine may never hold a row, and only keyed tables have changes: nobody waits for them.
+            if not table.startswith(tuple(f"{layer}." for layer in _BESIDE)):
                 found.append(Entry(table, EntryState.ABSENT, location))
             continue
         layer = table.split(".")[0]

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from lakesmith.contracts.types import ArrayType, ColumnType, DecimalType, MapType, PrimitiveType, StructType
 
-__all__ = ["hash_columns"]
+__all__ = ["comparable", "hash_columns"]
 
 _MARK = "\x00"
 
@@ -32,12 +32,12 @@ def hash_columns(columns: Sequence[tuple[Column, ColumnType]], salt: int) -> Col
     parts = [F.lit(salt).cast("bigint")]
     for position, (column, kind) in enumerate(columns):
         place_and_null_flag = F.when(column.isNull(), 2 * position + 1).otherwise(2 * position)
-        parts += [place_and_null_flag, _hashable(column, kind)]
+        parts += [place_and_null_flag, comparable(column, kind)]
     return F.xxhash64(*parts)
 
 
-def _hashable(column: Column, kind: ColumnType) -> Column:
-    """What xxhash64 reads: equal for equal values only. Scalars stay as they are, nested ones become JSON."""
+def comparable(column: Column, kind: ColumnType) -> Column:
+    """What stands for a value where values are compared: equal for equal ones only. Nested ones become JSON."""
     if isinstance(kind, PrimitiveType | DecimalType):
         return _one_zero_one_nan(column, kind)
     # Without the option a null field of a struct leaves no trace in the JSON.

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import date
 
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
-from lakesmith.contracts.model import BATCH_DATE, Contract
+from lakesmith.contracts.model import Contract
 from lakesmith.errors import CommitConflict, InputChanged
 from lakesmith.faults import Step, step
 from lakesmith.lake.files import LakeFiles
-from lakesmith.lake.staging import StagedFile
+from lakesmith.lake.staging import Part, StagedFile
 from lakesmith.lake.tables import ensure_table
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.provenance import Provenance
@@ -34,17 +33,17 @@ def publish(
     lake: LakeLocation,
     contract: Contract,
     files: Sequence[StagedFile],
-    batches: Sequence[date],
+    parts: Sequence[Part],
     *,
     provenance: Callable[[int], Provenance],
     inputs_unchanged: Callable[[], None],
     attempts: int,
 ) -> int:
-    """Replaces batches of a table by staged files, whole.
+    """Replaces batches of a table, or buckets of a keyed one, by staged files, whole.
 
     Args:
-        files: with rows to publish, below the target's folder; none for a batch that becomes empty.
-        batches: those that are replaced.
+        files: with rows to publish, below the target's folder; none for a batch or bucket that becomes empty.
+        parts: the batches or buckets that are replaced.
         provenance: what the commit says of itself, given the version that it will make.
         inputs_unchanged: raises when something that was read has been replaced since; asked before every attempt.
         attempts: how often to try while others commit first.
@@ -65,7 +64,7 @@ def publish(
         version = table.version() + 1
         try:
             with step(Step.PUT, contract.table):
-                _commit(table, files, batches, provenance(version).to_metadata())
+                _commit(table, contract.partitioned_by, files, parts, provenance(version).to_metadata())
         except (DeltaError, OSError) as error:
             # A conflict, or an answer that was lost on the way: only the table knows which.
             table = lake.open(contract.table) or table
@@ -101,13 +100,15 @@ def lift(
     return list(files)
 
 
-def _commit(table: DeltaTable, files: Sequence[StagedFile], batches: Sequence[date], metadata: str) -> None:
+def _commit(
+    table: DeltaTable, column: str, files: Sequence[StagedFile], parts: Sequence[Part], metadata: str
+) -> None:
     table.create_write_transaction(
         [
             AddAction(
                 path=file.path,
                 size=file.size,
-                partition_values={BATCH_DATE: file.batch_date.isoformat()},
+                partition_values={column: str(file.part)},
                 modification_time=file.modified,
                 data_change=True,
                 stats=file.stats,
@@ -116,8 +117,8 @@ def _commit(table: DeltaTable, files: Sequence[StagedFile], batches: Sequence[da
         ],
         mode="overwrite",
         schema=table.schema(),
-        partition_by=[BATCH_DATE],
-        partition_filters=[(BATCH_DATE, "in", [day.isoformat() for day in batches])],
+        partition_by=[column],
+        partition_filters=[(column, "in", [str(part) for part in parts])],
         commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}, max_commit_retries=0),
         post_commithook_properties=PostCommitHookProperties(
             create_checkpoint=True, cleanup_expired_logs=False

@@ -26,7 +26,10 @@ from lakesmith.ledger.location import LakeLocation
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-__all__ = ["OUTCOME", "RowOutcome", "Staged", "StagedFile", "stage"]
+__all__ = ["OUTCOME", "Part", "RowOutcome", "Staged", "StagedFile", "stage"]
+
+Part = date | int
+"""What a run replaces whole: a batch by its day, or a bucket of a keyed table by its number."""
 
 OUTCOME = "_outcome"
 """The second partition column of what is staged; published tables do not have it."""
@@ -49,13 +52,14 @@ class StagedFile:
     """One file that Spark wrote.
 
     Args:
+        part: the batch or the bucket of its rows.
         path: as the log of the target would write it, relative to the target's folder.
         size: bytes.
         stats: the statistics that Spark computed, as JSON text.
     """
 
     path: str
-    batch_date: date
+    part: Part
     outcome: RowOutcome
     rows: int
     size: int
@@ -81,16 +85,16 @@ class Staged:
     folder: str
     files: tuple[StagedFile, ...]
 
-    def of(self, outcome: RowOutcome, batches: Iterable[date] | None = None) -> list[StagedFile]:
-        """The files with rows of one outcome, in those batches."""
-        wanted = None if batches is None else set(batches)
-        return [f for f in self.files if f.outcome is outcome and (wanted is None or f.batch_date in wanted)]
+    def of(self, outcome: RowOutcome, parts: Iterable[Part] | None = None) -> list[StagedFile]:
+        """The files with rows of one outcome, in those batches or buckets."""
+        wanted = None if parts is None else set(parts)
+        return [f for f in self.files if f.outcome is outcome and (wanted is None or f.part in wanted)]
 
-    def rows(self, outcome: RowOutcome) -> Mapping[date, int]:
-        """Rows by batch; a batch without any is left out."""
-        counts: dict[date, int] = defaultdict(int)
+    def rows(self, outcome: RowOutcome) -> Mapping[Part, int]:
+        """Rows by batch or bucket; one without any is left out."""
+        counts: dict[Part, int] = defaultdict(int)
         for file in self.of(outcome):
-            counts[file.batch_date] += file.rows
+            counts[file.part] += file.rows
         return dict(counts)
 
 
@@ -99,44 +103,44 @@ def stage(
     contract: Contract,
     lake: LakeLocation,
     run_id: str,
-    batches: Sequence[date],
+    parts: Sequence[Part],
     *,
-    expected_rows: Mapping[date, int],
+    expected_rows: Mapping[Part, int],
     rows_per_file: int,
 ) -> Staged:
     """Writes a run's rows once.
 
     Args:
-        frame: the contract's columns, `broken_rules`, `batch_date` and `_outcome`.
-        batches: those that the run owns; rows of any other are an error.
-        expected_rows: about how many rows each batch will have, by which files are sized; a guess costs only speed.
+        frame: the contract's columns, `broken_rules`, the partition column and `_outcome`.
+        parts: the batches (of a keyed table the buckets) that the run owns; rows of any other are an error.
+        expected_rows: about how many rows each of them will have, by which files are sized; a guess costs only speed.
         rows_per_file: the most rows meant for one file.
 
     Raises:
         DataRejected: the transform made rows for batches that the run does not own, or for none.
     """
     folder = f"batches/{run_id}"
-    salts = {day: max(1, -(-rows // rows_per_file)) for day, rows in expected_rows.items()}
-    spread = _spread(frame, batches, salts)
-    writer = spread.write.format("delta").mode("errorifexists").partitionBy(BATCH_DATE, OUTCOME)
+    salts = {part: max(1, -(-rows // rows_per_file)) for part, rows in expected_rows.items()}
+    spread = _spread(frame, contract.partitioned_by, parts, salts)
+    writer = spread.write.format("delta").mode("errorifexists").partitionBy(contract.partitioned_by, OUTCOME)
     for key, value in _staging_properties(contract).items():
         writer = writer.option(key, value)
     writer.save(f"{lake.path(contract.table)}/{folder}")
-    return _read_log(contract, lake, run_id, folder, batches)
+    return _read_log(contract, lake, run_id, folder, parts)
 
 
-def _spread(frame: DataFrame, batches: Sequence[date], salts: Mapping[date, int]) -> DataFrame:
-    """One task writes one file: a batch by default, a part of it where it is large."""
+def _spread(frame: DataFrame, column: str, parts: Sequence[Part], salts: Mapping[Part, int]) -> DataFrame:
+    """One task writes one file: a batch or a bucket by default, a piece of it where it is large."""
     most = max(salts.values(), default=1)
-    parts = sum(salts.get(day, 1) for day in batches)
-    partitions = max(1, min(parts, _MOST_PARTITIONS))
+    files = sum(salts.get(part, 1) for part in parts)
+    partitions = max(1, min(files, _MOST_PARTITIONS))
     if most == 1:
-        return frame.repartition(partitions, BATCH_DATE)
+        return frame.repartition(partitions, column)
     # The salt follows from the row, so that a task run twice writes the same rows.
-    values = [c for c in frame.columns if c not in (BATCH_DATE, OUTCOME)]
+    values = [c for c in frame.columns if c not in (column, OUTCOME)]
     hashable = [F.col(name) for name, kind in frame.dtypes if name in values and not kind.startswith("map")]
     salted = frame.withColumn(_SALT, F.pmod(F.xxhash64(*hashable), F.lit(most)))
-    return salted.repartition(partitions, BATCH_DATE, _SALT).drop(_SALT)
+    return salted.repartition(partitions, column, _SALT).drop(_SALT)
 
 
 def _staging_properties(contract: Contract) -> dict[str, str]:
@@ -148,36 +152,38 @@ def _staging_properties(contract: Contract) -> dict[str, str]:
 
 
 def _read_log(
-    contract: Contract, lake: LakeLocation, run_id: str, folder: str, batches: Sequence[date]
+    contract: Contract, lake: LakeLocation, run_id: str, folder: str, parts: Sequence[Part]
 ) -> Staged:
     path = f"{lake.path(contract.table)}/{folder}/_delta_log/{0:020d}.json"
     # As bytes: a text splits at U+2028 and the like as well, which may stand in the statistics of a column.
     actions = [json.loads(line) for line in LakeFiles(lake).read(path).splitlines()]
-    files = [_staged_file(action["add"], folder) for action in actions if "add" in action]
-    owned = set(batches)
-    strays = sorted({str(day) for day, _ in files if day not in owned})
+    column = contract.partitioned_by
+    files = [_staged_file(action["add"], folder, column) for action in actions if "add" in action]
+    owned = set(parts)
+    strays = sorted({str(part) for part, _ in files if part not in owned})
     if strays:
         raise DataRejected(
             f"{contract.table}: the transform made rows for {', '.join(strays[:3])}"
             f"{f' and {len(strays) - 3} more' if len(strays) > 3 else ''}, which this run does not own. "
-            f"Keep batch_date through every step of {contract.job}."
+            f"Keep {column} through every step of {contract.job}."
         )
     return Staged(contract.table, run_id, folder, tuple(file for _, file in files if file is not None))
 
 
-def _staged_file(add: Mapping[str, Any], folder: str) -> tuple[date | None, StagedFile | None]:
+def _staged_file(add: Mapping[str, Any], folder: str, column: str) -> tuple[Part | None, StagedFile | None]:
     values = add["partitionValues"]
-    if values[BATCH_DATE] is None:
+    text = values[column]
+    if text is None:
         return None, None
-    day = date.fromisoformat(values[BATCH_DATE])
+    part = date.fromisoformat(text) if column == BATCH_DATE else int(text)
     stats = add["stats"]
     file = StagedFile(
         path=f"{folder}/{add['path']}",
-        batch_date=day,
+        part=part,
         outcome=RowOutcome(values[OUTCOME]),
         rows=json.loads(stats)["numRecords"],
         size=add["size"],
         modified=add["modificationTime"],
         stats=stats,
     )
-    return day, file
+    return part, file

@@ -25,8 +25,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lakesmith.contracts.model import BATCH_DATE
 from lakesmith.contracts.subjects import SubjectColumns, canonical, leaves, mentions
+from lakesmith.ledger.live import LiveTable
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.subject_rows import rows_naming
 
@@ -43,15 +43,22 @@ class Found:
 
     Args:
         batches: batch -> rows that readers see.
+        keyed_rows: rows that readers see in a keyed table, which belong to no batch.
         old_files: files that the newest version does not name, relative to the table's folder.
     """
 
     table: str
     batches: Mapping[date, int] = field(default_factory=dict)
+    keyed_rows: int = 0
     old_files: tuple[str, ...] = ()
 
+    @property
+    def rows(self) -> int:
+        """Rows that readers see."""
+        return sum(self.batches.values()) + self.keyed_rows
+
     def __bool__(self) -> bool:
-        return bool(self.batches or self.old_files)
+        return bool(self.rows or self.old_files)
 
 
 @dataclass
@@ -103,24 +110,26 @@ def search_table(lake: LakeLocation, table: str, columns: SubjectColumns, form: 
     """
     folder = Path(lake.path(table))
     opened = lake.open(table)
-    live: dict[str, date] = {}
-    if opened is not None:
-        actions = pa.RecordBatchReader.from_stream(opened.get_add_actions(flatten=True)).read_all()
-        if actions.num_rows:
-            days = actions[f"partition.{BATCH_DATE}"].to_pylist()
-            live = {unquote(path): day for path, day in zip(actions["path"].to_pylist(), days, strict=True)}
+    found = LiveTable.of(opened) if opened is not None else None
+    live: dict[str, date | None] = dict.fromkeys(map(unquote, found.paths)) if found is not None else {}
+    if found is not None:
+        live |= {unquote(path): day for day, batch in found.batches.items() for path in batch.paths}
     batches: dict[date, int] = defaultdict(int)
+    keyed_rows = 0
     old: list[str] = []
     for path in sorted(folder.rglob("*.parquet")):
         name = path.relative_to(folder).as_posix()
         if _LOG in name.split("/"):
             continue
         rows = _rows_of(path, columns, {form})
-        if rows and name in live:
-            batches[live[name]] += rows
+        day = live.get(name)
+        if rows and day is not None:
+            batches[day] += rows
+        elif rows and name in live:
+            keyed_rows += rows
         elif rows:
             old.append(name)
-    return Found(table, dict(sorted(batches.items())), tuple(old))
+    return Found(table, dict(sorted(batches.items())), keyed_rows, tuple(old))
 
 
 def _rows_of(path: Path, columns: SubjectColumns, who: Collection[str]) -> int:

@@ -1,6 +1,7 @@
 """Making tables and adding columns to them, by deltalake, as their contracts say.
 
-Owns the Delta schema and the properties of a contracted table and of its quarantine table. Everything destructive is refused.
+Owns the Delta schema and the properties of a contracted table, of its quarantine table and of the changes of a keyed one.
+Everything destructive is refused.
 """
 
 from __future__ import annotations
@@ -12,8 +13,18 @@ from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError
 
 from lakesmith.contracts.graph import TableGraph
-from lakesmith.contracts.model import BATCH_DATE, Column, Contract, Rows, Suite
+from lakesmith.contracts.model import (
+    BATCH_DATE,
+    DELETED,
+    KEY_BUCKET,
+    Column,
+    Contract,
+    Expectation,
+    Rows,
+    Suite,
+)
 from lakesmith.contracts.subjects import EXTRA, MALFORMED
+from lakesmith.contracts.suites import IMPLIED_RULE_PREFIX
 from lakesmith.contracts.types import ArrayType, DecimalType, PrimitiveType
 from lakesmith.errors import CommitConflict, DestructiveChange
 from lakesmith.ledger.location import LakeLocation
@@ -22,12 +33,14 @@ from lakesmith.ledger.quarantined import BROKEN_RULES
 __all__ = [
     "BROKEN_RULES",
     "STATISTICS_PROPERTY",
+    "changes_contract",
     "delta_schema",
     "describe_table",
     "ensure_table",
     "named_contract",
     "quarantine_contract",
     "statistics_columns",
+    "written_contracts",
 ]
 
 STATISTICS_PROPERTY = "delta.dataSkippingStatsColumns"
@@ -35,11 +48,23 @@ STATISTICS_PROPERTY = "delta.dataSkippingStatsColumns"
 
 _NO_STATISTICS = (PrimitiveType("boolean"), PrimitiveType("binary"))
 
-_BATCH_DATE_COLUMN = Column(BATCH_DATE, PrimitiveType("date"), "The batch that the row belongs to.")
+_PARTITIONS = {
+    BATCH_DATE: Column(BATCH_DATE, PrimitiveType("date"), "The batch that the row belongs to."),
+    KEY_BUCKET: Column(
+        KEY_BUCKET, PrimitiveType("int"), "The part of the table that the key belongs to, by its hash."
+    ),
+}
+_DELETED_COLUMN = Column(DELETED, PrimitiveType("boolean"), "True where the change deletes the key.")
+_KEYED_PROPERTY = "lakesmith.keyed."
 
 
 def quarantine_contract(contract: Contract) -> Contract:
-    """The contract of a table's quarantine: the same columns, all nullable, and the rules that were broken."""
+    """The contract of a table's quarantine: the same columns, all nullable, and the rules that were broken.
+
+    What a keyed table rejects are rows of its changes.
+    """
+    if contract.keyed is not None:
+        contract = changes_contract(contract)
     return replace(
         contract,
         table=contract.quarantine_table,
@@ -59,15 +84,56 @@ def quarantine_contract(contract: Contract) -> Contract:
     )
 
 
+def changes_contract(contract: Contract) -> Contract:
+    """The contract of the changes that a keyed table has taken in: a batch table with one row for each key and day.
+
+    The suite judges these rows. A change that deletes a key has no other values, whatever the columns demand.
+    """
+    keyed = contract.keyed
+    demanded = [c for c in contract.change_columns if not c.nullable and c.name not in contract.key]
+    relaxed = demanded if keyed is not None and keyed.delete_column is not None else []
+    return replace(
+        contract,
+        table=contract.changes_table,
+        description=f"The changes that {contract.table} has taken in, the last of each key and day.",
+        columns=(
+            *(replace(c, nullable=True) if c in relaxed else c for c in contract.change_columns),
+            _DELETED_COLUMN,
+        ),
+        suite=replace(
+            contract.suite,
+            expectations=(*map(_not_null_unless_deleted, relaxed), *contract.suite.expectations),
+        ),
+        keyed=None,
+        change_data_feed=False,
+    )
+
+
+def written_contracts(contract: Contract) -> tuple[Contract, ...]:
+    """The contracts of all tables that runs of one write, in the order of `Contract.written_tables`."""
+    changes = (changes_contract(contract),) if contract.keyed is not None else ()
+    return (contract, *changes, quarantine_contract(contract))
+
+
+def _not_null_unless_deleted(column: Column) -> Expectation:
+    remaining = {"type": "comparison", "column": {"name": DELETED}, "operator": "==", "parameter": False}
+    return Expectation(
+        "expect_column_values_to_not_be_null",
+        {"column": column.name, "row_condition": remaining},
+        f"{IMPLIED_RULE_PREFIX}not_null_{column.name}",
+        meta={"why": "the contract says nullable: false"},
+    )
+
+
 def named_contract(graph: TableGraph, table: str) -> Contract:
-    """The contract of a table, or that of a quarantine table, which follows from its target's.
+    """The contract of a table, or that of a quarantine table or of a keyed table's changes, which follow from its target's.
 
     Raises:
         UsageError: no contract declares it.
     """
     for contract in graph.contracts.values():
-        if contract.quarantine_table == table:
-            return quarantine_contract(contract)
+        if table in contract.written_tables:
+            return next(written for written in written_contracts(contract) if written.table == table)
     return graph.contract(table)
 
 
@@ -88,10 +154,10 @@ def statistics_columns(contract: Contract) -> str:
 
 
 def delta_schema(contract: Contract) -> Schema:
-    """The table's schema: the contract's columns, then the batch; all nullable, since the audit checks nulls."""
+    """The table's schema: the contract's columns, then the partition; all nullable, since the audit checks nulls."""
     fields = [
         {"name": c.name, "type": c.type.delta(), "nullable": True, "metadata": {"comment": c.description}}
-        for c in (*contract.columns, _BATCH_DATE_COLUMN)
+        for c in (*contract.columns, _PARTITIONS[contract.partitioned_by])
     ]
     return Schema.from_json(json.dumps({"type": "struct", "fields": fields}))
 
@@ -110,11 +176,13 @@ def ensure_table(lake: LakeLocation, contract: Contract) -> DeltaTable:
             delta_schema(contract),
             # Another first run may have made it meanwhile.
             mode="ignore",
-            partition_by=[BATCH_DATE],
+            partition_by=[contract.partitioned_by],
             name=contract.table,
             description=contract.description,
             configuration=_properties(contract),
             storage_options=dict(lake.storage_options),
+            # Lakesmith's own properties are none that Delta knows.
+            raise_if_key_not_exists=False,
         )
         opened = lake.open(contract.table) or opened
     return _evolve(lake, contract, opened)
@@ -157,7 +225,20 @@ def _properties(contract: Contract) -> dict[str, str | None]:
     }
     if contract.change_data_feed:
         properties["delta.enableChangeDataFeed"] = "true"
-    return properties
+    return {**properties, **_keyed_properties(contract)}
+
+
+def _keyed_properties(contract: Contract) -> dict[str, str]:
+    """What the rows of a keyed table rest on, whichever batch they came from."""
+    keyed = contract.keyed
+    if keyed is None:
+        return {}
+    return {
+        f"{_KEYED_PROPERTY}scd": str(keyed.scd),
+        f"{_KEYED_PROPERTY}key": ", ".join(contract.key),
+        f"{_KEYED_PROPERTY}buckets": str(keyed.buckets),
+        f"{_KEYED_PROPERTY}full_dump": str(keyed.full_dump is not None).lower(),
+    }
 
 
 def _evolve(lake: LakeLocation, contract: Contract, opened: DeltaTable) -> DeltaTable:
@@ -169,11 +250,19 @@ def _evolve(lake: LakeLocation, contract: Contract, opened: DeltaTable) -> Delta
         for name in wanted
         if name in present and _type(present[name]) != _type(wanted[name])
     ]
+    configured = opened.metadata().configuration
+    changes += [
+        f"{key.removeprefix(_KEYED_PROPERTY)} was {configured[key]}, is {value}"
+        for key, value in _keyed_properties(contract).items()
+        if configured.get(key, value) != value
+    ]
+    if opened.metadata().partition_columns != [contract.partitioned_by]:
+        changes.append(f"it was partitioned by {', '.join(opened.metadata().partition_columns)}")
     added = [name for name in wanted if name not in present]
     changes += [
         f"{name} is new and not nullable"
         for name in added
-        if name != BATCH_DATE and not contract.column(name).nullable
+        if name != contract.partitioned_by and not contract.column(name).nullable
     ]
     if changes:
         raise DestructiveChange(contract.table, changes)

@@ -52,7 +52,9 @@ def _scheme_1(contract: Contract, sources: Mapping[str, Source], root: Path) -> 
         "mode": str(contract.mode),
         "lag": contract.lag_days,
         "row_rules": [[e.type, dict(e.kwargs)] for e in contract.suite.row_rules],
+        **_keyed(contract),
     }
+    dump = contract.keyed.full_dump if contract.keyed is not None else None
     audit = {
         "suite": [
             [e.type, dict(e.kwargs), str(e.severity), dict(e.meta)] for e in contract.suite.expectations
@@ -61,6 +63,7 @@ def _scheme_1(contract: Contract, sources: Mapping[str, Source], root: Path) -> 
         "key": list(contract.key),
         "rows": str(contract.rows),
         "quarantine_limit": [contract.quarantine_limit.share, contract.quarantine_limit.rows],
+        **({"least_share": dump.least_share} if dump is not None else {}),
     }
     doc = {
         "description": contract.description,
@@ -72,6 +75,16 @@ def _scheme_1(contract: Contract, sources: Mapping[str, Source], root: Path) -> 
 
 
 _SCHEMES: dict[int, Callable[[Contract, Mapping[str, Source], Path], Fingerprints]] = {1: _scheme_1}
+
+
+def _keyed(contract: Contract) -> dict[str, Any]:
+    """What decides how changes become rows; nothing for other tables, whose fingerprints know no such word."""
+    keyed = contract.keyed
+    if keyed is None:
+        return {}
+    marker = [keyed.delete_column, list(keyed.delete_values)]
+    how = [keyed.scd, list(contract.key), list(keyed.sequence), marker, keyed.full_dump is not None]
+    return {"keyed": how}
 
 
 def _source_reading(source: Source) -> list[Any]:

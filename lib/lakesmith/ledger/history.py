@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from lakesmith.ledger.circuit import Circuit, CircuitRecord
 from lakesmith.ledger.forgotten import Forgotten, ForgottenRecord
-from lakesmith.ledger.live import AS_COMMITTED, LiveTable
+from lakesmith.ledger.live import AS_COMMITTED, NO_FILES, LiveTable
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.model_events import ModelEvent, ModelTimeline
 from lakesmith.ledger.nights import open_night
@@ -30,10 +30,29 @@ class TableHistory:
     """All records of one table, oldest first, by batch."""
 
     records: dict[date, list[BatchRecord]] = field(default_factory=dict)
+    newest_standing: BatchRecord | None = None
+    """The newest record of all that stands: of a keyed table it names all live files."""
 
     def add(self, record: BatchRecord) -> None:
-        """Appends the newest record of its batch."""
+        """Appends the newest record of its batch, and of all."""
         self.records.setdefault(record.batch_date, []).append(record)
+        if record.outcome.stands:
+            self.newest_standing = record
+
+    def files_found(self, live: LiveTable | None, day: date, *, keyed: bool) -> str:
+        """The digest of the live files that a batch rests on; equal to that of its standing record unless somebody else wrote.
+
+        Args:
+            live: the table as it is now.
+            keyed: the batches of the table rest on all of its files, which the newest record of all names.
+        """
+        if not keyed:
+            return live.files_of(day) if live is not None else NO_FILES
+        standing = self.standing(day)
+        if standing is None or self.newest_standing is None:
+            return NO_FILES
+        found = live.files if live is not None else NO_FILES
+        return standing.files if found == self.newest_standing.files else f"not {self.newest_standing.files}"
 
     def last(self, day: date) -> BatchRecord | None:
         """The last attempt at a batch, whatever came of it."""

@@ -10,6 +10,8 @@ What counts as a file of a day:
   `*` does not match a name that starts with a dot. A name whose date no calendar has is no file of any day.
 - A file that two patterns match counts once; the marker file never does. `X` beside `X.gz` is one file
   delivered twice, or gzip at work: the day is incomplete.
+- A file without a date in its name (an undated source) belongs to the day, in UTC, on which it was last written, and to the first
+  day of history if that was before: it is all that the source holds since then. On other days nothing is due.
 - What is named like a file of the day but can't be one (a folder, a link to nothing, a link out of the
   landing root) makes the day incomplete, with the error that `pin` then raises.
 """
@@ -170,9 +172,16 @@ class LandingFolder:
             LandingUnreadable: such a folder may not be listed.
         """
         wanted = BatchRange(first, last)
-        found, markers = self._scan(wanted)
+        # On whatever day an undated file was written, the others are to know.
+        found, markers = self._scan(None if self.source.undated else wanted)
         now_ns = int(self._clock().timestamp() * 1_000_000_000)
-        return {day: self._judge(day, found.get(day, []), day in markers, now_ns) for day in wanted}
+        written = max(found, default=None)
+        return {
+            day: self._judge(day, found[day], day in markers, now_ns)
+            if day in found
+            else self._without_files(day, written)
+            for day in wanted
+        }
 
     def all_days(self) -> list[date]:
         """Every day that has a file, oldest first, whether complete or not.
@@ -259,11 +268,24 @@ class LandingFolder:
                     if day is None or wanted is None or day in wanted:
                         below.append((f"{folder}/{name}" if folder else name, day))
             level = below
+        if self.source.undated:
+            dated = [(path, self._written_on(path)) for path, _ in level]
+            return [(path, day) for path, day in dated if wanted is None or day in wanted]
         return [(path, day) for path, day in level if day is not None]
 
+    def _written_on(self, path: str) -> date:
+        """The day to which an undated file belongs; of one that cannot be looked at today, since it is now that it is broken."""
+        try:
+            modified_ns = self._store.facts(f"{self.source.name}/{path}").modified_ns
+        except LakesmithError:
+            return self._clock().date()
+        return self._day_of(modified_ns)
+
+    def _day_of(self, modified_ns: int) -> date:
+        written = datetime.fromtimestamp(modified_ns // 1_000_000_000, UTC).date()
+        return max(written, self.source.start)
+
     def _judge(self, day: date, paths: Sequence[str], marked: bool, now_ns: int) -> DayFiles:
-        if not paths:
-            return self._without_files(day)
         files: list[LandingCandidate] = []
         for path in paths:
             try:
@@ -271,6 +293,9 @@ class LandingFolder:
                 facts = self._store.facts(f"{self.source.name}/{path}")
             except LakesmithError as error:
                 return DayFiles(day, DayState.INCOMPLETE, str(error), tuple(files), error)
+            if self.source.undated and self._day_of(facts.modified_ns) != day:
+                changed = InputIncomplete(f"{self.source.name} {day}: {path} is being replaced. Run again.")
+                return DayFiles(day, DayState.INCOMPLETE, str(changed), (), changed)
             files.append(LandingCandidate(path, facts.size, facts.modified_ns))
         reason = self._incomplete(day, files, marked, now_ns)
         if reason:
@@ -278,17 +303,27 @@ class LandingFolder:
             return DayFiles(day, DayState.INCOMPLETE, reason, tuple(files), waiting)
         return DayFiles(day, DayState.PRESENT, files=tuple(files))
 
-    def _without_files(self, day: date) -> DayFiles:
+    def _without_files(self, day: date, written: date | None) -> DayFiles:
+        """What is said of a day without files.
+
+        Args:
+            written: of an undated source, the day on which its file was last written; None when there is none.
+        """
+        if self.source.undated and written is not None:
+            said = f"{self.source.patterns[0]} was last written on {written}"
+            return DayFiles(day, DayState.CLOSED, said)
         if self.source.calendar.is_closed(day):
             return DayFiles(day, DayState.CLOSED, "closed by the source's calendar")
         looked_for = " or ".join(pattern.on(day) for pattern in self._patterns)
         reason = f"no file {looked_for} in {self.landing_root}/{self.source.name}"
         if self.source.on_missing is OnMissing.EMPTY:
             return DayFiles(day, DayState.MISSING, reason)
+        shut = f"or, if the source was shut that day, add it to `closed` in {self.source.file}; "
+        shut = "" if self.source.undated else shut
         error = InputMissing(
             f"{self.source.name} has no file for {day}: looked for {looked_for} in "
-            f"{self.landing_root}/{self.source.name}. Deliver the file; or, if the source was shut that day, "
-            f"add it to `closed` in {self.source.file}; or point LAKESMITH__LANDING_ROOT at the right folder."
+            f"{self.landing_root}/{self.source.name}. Deliver the file; {shut}"
+            f"or point LAKESMITH__LANDING_ROOT at the right folder."
         )
         return DayFiles(day, DayState.MISSING, reason, error=error)
 
@@ -319,7 +354,8 @@ class _Pattern:
 
     def __init__(self, text: str, source: Source) -> None:
         names = text.split("/")
-        if any(name in ("", ".", "..") for name in names) or "{batch_date}" not in text:
+        has_day = "{batch_date}" in text
+        if any(name in ("", ".", "..") for name in names) or has_day == source.undated:
             raise ConfigurationError(
                 f"{source.file or source.name}: the pattern {text!r} must be a path below the source's "
                 f"landing folder, without `..`, with {{batch_date}} in it, for example '{{batch_date}}.csv'."

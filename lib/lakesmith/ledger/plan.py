@@ -6,7 +6,7 @@ again when its turn comes, since a run may turn out to change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import Enum, auto
@@ -141,7 +141,7 @@ def make_plan(graph: TableGraph, asked: Asked, states: Mapping[str, Mapping[date
     untouched, left = dict.fromkeys(tables, 0), dict.fromkeys(tables, 0)
     for table in tables:
         contract = graph.contracts[table]
-        cascade = _cascade(graph, table, will_run)
+        cascade = _cascade(graph, table, will_run, states[table])
         reasons: dict[date, str] = {}
         audits: dict[date, str] = {}
         for day, state in sorted(states[table].items()):
@@ -223,12 +223,18 @@ def _reach(asked: Asked, contract: Contract, day: date) -> _Reach:
     return _Reach.REPAIR if looked_back_on else _Reach.CASCADE
 
 
-def _cascade(graph: TableGraph, table: str, will_run: Mapping[str, Mapping[date, str]]) -> dict[date, str]:
-    """The batches of a table that read something which will be run, each with the first such table."""
+def _cascade(
+    graph: TableGraph, table: str, will_run: Mapping[str, Mapping[date, str]], batches: Collection[date]
+) -> dict[date, str]:
+    """Those of a table's batches that read something which will be run, each with the first such table."""
     reached: dict[date, str] = {}
+    if not batches:
+        return reached
+    asked = BatchRange(min(batches), max(batches))
     for entry in graph.contracts[table].inputs:
         for day in will_run.get(entry.target, ()):
-            for batch in entry.window.read_by(day):
+            # As far as anybody asked: what reads a keyed table reads all days before its own.
+            for batch in entry.window.read_by(day).intersection(asked) or ():
                 reached.setdefault(batch, f"{entry.target} {day} will be run")
     return reached
 

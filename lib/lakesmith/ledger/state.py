@@ -12,7 +12,7 @@ Three rules decide what an input in trouble does to a batch D:
 A table of scores that declares it may repeat its last scores where a failure blocks it: such a batch is blocked and runnable.
 
 A batch that a person restored is held: it is stale when its own record says so, no run touches it, and what reads it takes its
-rows as they are.
+rows as they are. What was read from a file that is replaced in place is held, too, once there is another: it stays what it was.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ class BatchState:
         repairable: something happened since, so that a night which looks back takes it up on its own: it is stale or foreign by
             itself, it failed and what it reads or is judged by has changed, or it is missing between batches that are not.
         audit: why a fresh batch is to be audited again; empty when it is not.
-        held: a person restored it; no run touches it, forced or not, until it is released.
+        held: no run touches it, forced or not: a person restored it and has not released it, or what it was made from is gone as
+            it is meant to be, as of a file that is replaced in place.
         foreign: why its live files are somebody else's, whatever its state; empty when they are not.
     """
 
@@ -212,7 +213,8 @@ class Judge:
             published = standing is not None
             return BatchState(contract.table, day, kind, reason, published=published, foreign=foreign, **more)
 
-        foreign = self._foreign(contract, day, standing, live)
+        found_files = history.files_found(live, day, keyed=contract.keyed is not None)
+        foreign = self._foreign(contract, day, standing, found_files)
         blockers: list[tuple[str, date, BatchState | None]] = []
         left_out: list[tuple[str, date]] = []
         closed = bool(folders) and not any(i.table for i in contract.inputs)
@@ -222,6 +224,15 @@ class Judge:
             if entry.source:
                 files = folders[entry.source][day]
                 closed = closed and files.state is DayState.CLOSED
+                replaced = standing is not None and files.state in (DayState.CLOSED, DayState.MISSING)
+                if replaced and self.graph.sources[entry.source].undated:
+                    # What it was made from cannot be read again, so nothing can be said to have changed.
+                    if foreign:
+                        again = (
+                            f"{foreign}, and {entry.source} holds another file now: restore an earlier state"
+                        )
+                        return state(State.FOREIGN, again)
+                    return state(State.FRESH, held=True)
                 if files.state is DayState.INCOMPLETE or (
                     files.state is DayState.MISSING
                     and self.graph.sources[entry.source].on_missing is OnMissing.ERROR
@@ -234,7 +245,6 @@ class Judge:
                 if reads is not None:
                     blockers += [(entry.target, d, track.state(d)) for d in track.blocking(reads, day)]
                     left_out += [(entry.target, d) for d in track.left_out(reads, day)]
-        found_files = _files(live, day)
         if closed and (standing is None or standing.rows == 0) and found_files == NO_FILES:
             return state(State.CLOSED)
         also = f"; {foreign}" if foreign else ""
@@ -270,19 +280,17 @@ class Judge:
             return state(State.STALE, reason, left_out=out, behind=True)
         return state(State.FRESH, left_out=out, audit=self._judged_anew(contract, standing))
 
-    def _foreign(
-        self, contract: Contract, day: date, standing: BatchRecord | None, live: LiveTable | None
-    ) -> str:
-        """Why a batch's rows, or those in quarantine, are somebody else's; empty when they are not."""
-        reason = _not_ours("its live files", standing, _files(live, day))
-        if reason or not contract.suite.row_rules:
-            return reason
-        quarantine = contract.quarantine_table
-        return _not_ours(
-            f"the live files of {quarantine}",
-            self._histories(quarantine).standing(day),
-            _files(self._live(quarantine), day),
-        )
+    def _foreign(self, contract: Contract, day: date, standing: BatchRecord | None, found_files: str) -> str:
+        """Why a batch's rows, its changes or those in quarantine are somebody else's; empty when they are not."""
+        reason = _not_ours("its live files", standing, found_files)
+        beside = [contract.changes_table] if contract.keyed is not None else []
+        beside += [contract.quarantine_table] if contract.suite.row_rules else []
+        for table in beside:
+            found = _files(self._live(table), day)
+            reason = reason or _not_ours(
+                f"the live files of {table}", self._histories(table).standing(day), found
+            )
+        return reason
 
     def _changed(
         self,

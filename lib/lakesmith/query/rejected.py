@@ -14,6 +14,8 @@ from lakesmith.query.tables import OpenedTable
 from lakesmith.query.views import view_of
 
 if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
     from lakesmith.contracts.model import Contract
     from lakesmith.ledger.location import LakeLocation
 
@@ -21,11 +23,12 @@ __all__ = ["rejected_rows"]
 
 
 def rejected_rows(
-    lake: LakeLocation, contract: Contract, day: date, rule: str | None, most: int
+    lake: LakeLocation, opened: DeltaTable, contract: Contract, day: date, rule: str | None, most: int
 ) -> list[Mapping[str, object]]:
     """Rows of a batch that were rejected: the contract's columns and `broken_rules`, in the order of the key.
 
     Args:
+        opened: the quarantine table, at the version to read.
         rule: only rows that broke it.
         most: how many rows.
 
@@ -33,9 +36,6 @@ def rejected_rows(
         QueryImpossible: a data file cannot be read.
     """
     table = contract.quarantine_table
-    opened = lake.open(table)
-    if opened is None:
-        return []
     view = view_of(OpenedTable(table, opened, opened.schema(), ""), lake.path(table), by_name=True, only=day)
     columns = [BROKEN_RULES, *(c.name for c in contract.columns if c.name in view.columns)]
     order = ", ".join(quoted(name) for name in contract.key if name in columns) or "ALL"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from deltalake import DeltaTable, Schema
 
 from lakesmith.errors import InputMissing
-from lakesmith.lake.tables import delta_schema, quarantine_contract
+from lakesmith.lake.tables import delta_schema, written_contracts
 from lakesmith.ledger.nights import NightGone, choose_night, open_night
 from lakesmith.ledger.ops import OPS_TABLES, Ops
 from lakesmith.query.errors import QueryImpossible, UnknownTable
@@ -77,13 +77,15 @@ class Tables:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """All of them: those with a contract in their order, their quarantine tables, the ledger's own."""
-        return (*self.graph.order, *self._quarantined, *OPS_TABLES)
+        """All of them: those with a contract in their order, what their runs write besides, the ledger's own."""
+        return (*self.graph.order, *self._beside, *OPS_TABLES)
 
     @cached_property
-    def _quarantined(self) -> dict[str, Contract]:
-        contracts = (self.graph.contracts[table] for table in self.graph.order)
-        return {contract.quarantine_table: contract for contract in contracts}
+    def _beside(self) -> dict[str, Contract]:
+        """The changes of keyed tables and the quarantine tables, with the contracts that they follow from."""
+        contracts = [self.graph.contracts[table] for table in self.graph.order]
+        changes = {c.changes_table: c for c in contracts if c.keyed is not None}
+        return changes | {c.quarantine_table: c for c in contracts}
 
     def resolve(self, written: str) -> str:
         """The table that a statement means; SQL does not tell upper case from lower.
@@ -113,15 +115,19 @@ class Tables:
             kind = OPS_TABLES[table]
             description = (kind.__doc__ or "").splitlines()[0]
             return OpenedTable(table, None, Schema.from_arrow(kind.schema), description)
-        if table in self._quarantined:
-            contract = quarantine_contract(self._quarantined[table])
-            return OpenedTable(table, None, delta_schema(contract), contract.description)
+        if table in self._beside and self._beside[table].quarantine_table == table:
+            *_, quarantine = written_contracts(self._beside[table])
+            return OpenedTable(table, None, delta_schema(quarantine), quarantine.description)
         by_then = f" before the night {self.night.last} had ended" if self.night is not None else ""
         newest = " or read the newest versions: --as-of latest" if self.night is not None else ""
         raise InputMissing(
             f"{table} holds nothing: it was never published{by_then}. "
-            f"See why: lakesmith status --table {table}{newest}"
+            f"See why: lakesmith status --table {self._judged(table)}{newest}"
         )
+
+    def _judged(self, table: str) -> str:
+        """The table whose batches say what became of a table's rows."""
+        return self._beside[table].table if table in self._beside else table
 
     def existing(self) -> list[OpenedTable]:
         """Every table that was made by then."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from command_lines import Ask, publish
-from lakes import publish_batch, write_batch
+from lakes import publish_batch, record_night, write_batch
 from lakesmith.ledger.audit_trail import Action, AuditRecord
 from workspaces import Workspace, day
 
@@ -51,6 +51,17 @@ def lake(meters: Workspace) -> Workspace:
 
 def lines(text: str) -> list[str]:
     return [found.rstrip() for found in text.splitlines()]
+
+
+def test_what_was_in_quarantine_after_an_earlier_night(ask: Ask, lake: Workspace) -> None:
+    record_night(lake, 2)
+    write_batch(lake, QUARANTINE, 2, [rejected(7, "m7", ["kwh_parses"])])
+    assert [found["rows"] for found in ask("quarantine", "list", "--json").json] == [2]
+    assert [found["rows"] for found in ask("quarantine", "list", "--as-of", "2024-01-02", "--json").json] == [
+        4
+    ]
+    shown = ask("quarantine", "show", SILVER, "--date", "2024-01-02", "--as-of", "2024-01-02", "--json").json
+    assert [row["record_no"] for row in shown["rows"]] == [1, 2, 3]
 
 
 def test_rejected_rows_are_counted_by_rule_and_by_day(ask: Ask, lake: Workspace) -> None:

@@ -63,6 +63,7 @@ def test_only_ahead_sees_later_days(batch: date, days: int) -> None:
         (Window.last(90), date(2011, 1, 14), date(2011, 4, 13), "last: 90d"),
         (Window.ahead(30), date(2011, 4, 14), date(2011, 5, 13), "ahead: 30d"),
         (Window.previous(1), date(2011, 4, 12), date(2011, 4, 12), "previous: 1d"),
+        (Window.as_of(), LONG_AGO, date(2011, 4, 13), "as_of"),
     ],
     ids=list(WindowKind),
 )

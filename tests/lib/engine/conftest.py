@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from lakesmith.errors import ExitCode
 from shops import Shop
+from stock import Stock
 from watched_shop import WatchedShop
 from workspaces import METERS, Workspace
 
@@ -42,6 +43,14 @@ def _landed(root: Path) -> Workspace:
     workspace.land(2, ("m1", 7, "High St"), ("m2", 6, "Low St"), ("m2", 9, "Low St"))
     workspace.land(3, ("m1", 1, "High St"))
     return workspace
+
+
+@pytest.fixture(scope="session")
+def first_stock(tmp_path_factory: pytest.TempPathFactory, spark_session: SparkSession) -> Stock:
+    """The stock list, whose tables are keyed, after a backfill of four days; only to be copied or read."""
+    stock = Stock.landed_in(tmp_path_factory.mktemp("stocked") / "stock")
+    assert stock.run(1, 4).exit_code is ExitCode.DONE
+    return stock
 
 
 @pytest.fixture(scope="session")

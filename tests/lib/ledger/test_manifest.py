@@ -628,3 +628,50 @@ def test_a_landing_root_may_itself_be_a_link(landing: Landing, tmp_path: Path) -
 def test_a_landing_root_in_another_kind_of_store_is_a_mistake() -> None:
     with pytest.raises(ConfigurationError, match=r"s3://bucket/landing is not a local folder"):
         landing_store("s3://bucket/landing")
+
+
+# --- a file without a date, replaced in place ------------------------------------------------------------------------
+
+
+def undated(**changes: Any) -> Source:
+    return source("stock/now.csv", undated=True, **changes)
+
+
+def test_an_undated_file_belongs_to_the_day_on_which_it_was_written(landing: Landing) -> None:
+    landing.put("stock/now.csv", at=datetime(2011, 3, 1, 23, 59, tzinfo=UTC))
+    landing.put("stock/old.csv", at=NOON)
+    found = landing.folder(undated()).days(date(2011, 2, 28), date(2011, 3, 2))
+    assert [files.state for files in found.values()] == ["closed", "present", "closed"]
+    assert paths(found[DAY]) == ["stock/now.csv"]
+    assert found[date(2011, 3, 2)].reason == "stock/now.csv was last written on 2011-03-01"
+    assert landing.folder(undated()).all_days() == [DAY]
+    assert [file.path for file in landing.folder(undated()).pin(found[DAY]).files] == ["stock/now.csv"]
+    assert landing.folder(undated()).pin(date(2011, 3, 2)).files == ()
+
+
+def test_an_undated_file_from_before_history_belongs_to_its_first_day(landing: Landing) -> None:
+    landing.put("stock/now.csv", at=datetime(2009, 1, 1, tzinfo=UTC))
+    assert landing.folder(undated()).all_days() == [date(2011, 1, 1)]
+
+
+def test_without_its_file_every_day_of_an_undated_source_is_missing(landing: Landing) -> None:
+    files = landing.day(undated())
+    assert files.state is DayState.MISSING
+    assert "closed" not in str(files.error)
+    with pytest.raises(InputMissing, match=r"shop has no file for 2011-03-01: looked for stock/now\.csv in "):
+        landing.folder(undated()).pin(DAY)
+
+
+def test_an_undated_file_that_cannot_be_read_is_said_to_be_so_today(landing: Landing) -> None:
+    (landing.root / "shop" / "stock" / "now.csv").mkdir(parents=True)
+    files = landing.day(undated())
+    assert files.state is DayState.INCOMPLETE
+    assert isinstance(files.error, LandingUnreadable)
+
+
+def test_a_run_does_not_publish_an_undated_file_that_was_replaced_on_the_next_day(landing: Landing) -> None:
+    landing.put("stock/now.csv", at=NOON)
+    files = landing.day(undated())
+    landing.put("stock/now.csv", at=NOON + timedelta(days=1))
+    with pytest.raises(InputChanged):
+        landing.folder(undated()).pin(files)
