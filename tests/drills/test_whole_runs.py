@@ -39,9 +39,9 @@ def meters(tmp_path: Path, spark_session: SparkSession) -> Workspace:
 
 
 def eventually(happened: Callable[[], bool]) -> bool:
-    """Waits for another process, for a minute at most."""
+    """Waits for another process, for five minutes at most: on a busy machine Spark alone may take one to start."""
     pause = threading.Event()
-    return any(happened() or pause.wait(0.05) for _ in range(1200))
+    return any(happened() or pause.wait(0.05) for _ in range(6000))
 
 
 def assert_fresh(lake: Workspace) -> None:

@@ -39,7 +39,7 @@ from lakesmith.jobs import Job
 from lakesmith.lake.keyed import key_bucket
 from lakesmith.lake.landing import inspect_headers
 from lakesmith.lake.staging import Staged, stage
-from lakesmith.lake.tables import changes_contract, ensure_table
+from lakesmith.lake.tables import ensure_table
 from lakesmith.ledger.landing_store import shown
 from lakesmith.ledger.records import BatchRecord
 from lakesmith.quality.gate import Gate
@@ -136,8 +136,7 @@ class Attempt(Execution):
         """
         batches = [state.batch_date for state in self.states]
         keyed = self.contract.keyed is not None
-        # The changes of a keyed table are a batch table: they are judged and published first, as any other.
-        target = changes_contract(self.contract) if keyed else self.contract
+        target = self.batch_contract
         with step(Step.STAGE, target.table):
             outcome = changes_with_outcome if keyed else rows_with_outcome
             rows = outcome(self.contract, frame)
@@ -152,7 +151,7 @@ class Attempt(Execution):
                 rows_per_file=self.context.settings.staging.rows_per_file,
             )
         with step(Step.AUDIT, target.table):
-            audits = self._audit(target, staged, batches, pinned, inputs, target if keyed else judged_by)
+            audits = self._audit(staged, batches, pinned, inputs, target if keyed else judged_by)
         records = {
             day: audited_batch(self.run, self.context, found, pinned, settings.read)
             for day, found in audits.items()
@@ -202,7 +201,6 @@ class Attempt(Execution):
 
     def _audit(
         self,
-        target: Contract,
         staged: Staged,
         batches: Sequence[date],
         pinned: PinnedInputs,
@@ -213,7 +211,7 @@ class Attempt(Execution):
         audits = audit(
             self.context.spark,
             self.context.lake,
-            target,
+            self.batch_contract,
             Gate.compile(judged_by),
             staged,
             batches,
@@ -227,7 +225,7 @@ class Attempt(Execution):
             bucket=key_bucket(self.contract) if self.contract.keyed is not None else None,
         )
         if self.contract.keyed is not None and self.contract.keyed.full_dump is not None:
-            history = self.context.ledger.history(target.table)
+            history = self.context.ledger.history(self.batch_contract.table)
             audits = with_small_dumps_refused(self.contract.keyed.full_dump, audits, history, idle)
         self.context.ledger.ops.append(quality_records(self.run, audits))
         self.batch_warnings = {day: found.warnings for day, found in audits.items() if found.warnings}

@@ -18,7 +18,6 @@ from lakesmith.engine.recording import bounded, quality_records
 from lakesmith.engine.transforming import transform_inputs
 from lakesmith.faults import Step, step
 from lakesmith.lake.reading import read_batches
-from lakesmith.lake.tables import changes_contract
 from lakesmith.ledger.fingerprint import SCHEME
 from lakesmith.ledger.ops import now
 from lakesmith.ledger.records import BatchOutcome, BatchRecord
@@ -66,8 +65,8 @@ class AuditAgain(Execution):
     def _judged(self, standing: Mapping[date, BatchRecord]) -> dict[date, BatchAudit]:
         """What the published rows come to now, batch by batch, with the results written down."""
         table, batches = self.contract.table, list(standing)
-        # What the suite of a keyed table judges is its changes; a record of the table names their digest.
-        target = changes_contract(self.contract) if self.contract.keyed is not None else self.contract
+        # A record of a keyed table names the digest of its changes.
+        target = self.batch_contract
         live = self.context.ledger.live(target.table)
         with step(Step.READ, table):
             pinned = pin_inputs(self.context, self.contract, self.states)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,8 @@ from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.manifest import DayFiles, LandingFolder, Manifest
 from lakesmith.ledger.nights import choose_night
 from lakesmith.ledger.ops import Ops
-from lakesmith.ledger.records import Fingerprints, NightRecord
+from lakesmith.ledger.provenance import Provenance
+from lakesmith.ledger.records import BatchRecord, Fingerprints, NightRecord
 from lakesmith.ledger.source_commit import source_commit
 from lakesmith.ledger.state import Judge
 
@@ -81,6 +82,26 @@ class Context:
         if night is None:
             return self
         return replace(self, night=choose_night(Ops(self.lake), night))
+
+    def provenance(
+        self, run_id: str, table: str, job: str, started: datetime, batches: Iterable[BatchRecord]
+    ) -> Provenance:
+        """What a commit of this process says of itself.
+
+        Args:
+            job: the job file, or the command that writes.
+            batches: the records that the commit carries.
+        """
+        return Provenance(
+            run_id=run_id,
+            table=table,
+            job=job,
+            code_version=self.code_version,
+            lakesmith_version=self.lakesmith_version,
+            environment=self.settings.environment,
+            started_at=started,
+            batches=tuple(batches),
+        )
 
     @cached_property
     def events(self) -> LineageEvents:

@@ -167,16 +167,8 @@ def _publish(
             failed.append(replace(last, recorded_at=moment))
 
     def provenance(version: int) -> Provenance:
-        return Provenance(
-            run_id=run_id,
-            table=target.table,
-            job=_JOB,
-            code_version=context.code_version,
-            lakesmith_version=context.lakesmith_version,
-            environment=context.settings.environment,
-            started_at=moment,
-            batches=tuple(replace(record, version=version) for record in records),
-        )
+        told = (replace(record, version=version) for record in records)
+        return context.provenance(run_id, target.table, _JOB, moment, told)
 
     version = publish(
         context.lake,

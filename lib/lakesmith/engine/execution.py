@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 from lakesmith.contracts.model import Contract
 from lakesmith.engine.context import Context
 from lakesmith.engine.recording import RunIdentity
+from lakesmith.lake.tables import changes_contract
 from lakesmith.ledger.records import BatchRecord, InputRead
 from lakesmith.ledger.state import BatchState
 
@@ -44,3 +46,8 @@ class Execution:
     def contract(self) -> Contract:
         """The table's contract."""
         return self.run.contract
+
+    @cached_property
+    def batch_contract(self) -> Contract:
+        """Of what is staged, judged and published batch by batch: the changes of a keyed table, else the table itself."""
+        return changes_contract(self.contract) if self.contract.keyed is not None else self.contract

@@ -263,16 +263,9 @@ class TakingIn:
         """Publishes buckets in one commit that carries the records of what they took in."""
 
         def provenance(version: int) -> Provenance:
-            return Provenance(
-                run_id=self.run.run_id,
-                table=self.contract.table,
-                job=self.contract.job,
-                code_version=self.context.code_version,
-                lakesmith_version=self.context.lakesmith_version,
-                environment=self.context.settings.environment,
-                started_at=self.run.started,
-                batches=tuple(replace(record, version=version) for record in records),
-            )
+            told = (replace(record, version=version) for record in records)
+            run, contract = self.run, self.contract
+            return self.context.provenance(run.run_id, contract.table, contract.job, run.started, told)
 
         version = publish(
             self.context.lake,

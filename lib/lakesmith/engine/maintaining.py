@@ -30,7 +30,6 @@ from lakesmith.ledger.live import AS_COMMITTED, LiveTable
 from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ledger.nights import night_records, retired
 from lakesmith.ledger.ops import OPS_TABLES, now
-from lakesmith.ledger.provenance import Provenance
 from lakesmith.ledger.records import BatchOutcome, BatchRecord
 from lakesmith.ledger.retention import ModelPin, kept_models, kept_nights, needed_versions
 from lakesmith.ledger.retired import RetiredKind
@@ -276,7 +275,7 @@ def _one_table(
         found.files_after -= sum(len(live.batches[day].paths) - 1 for day in found.compacted)
     elif found.compacted:
         found.compacted, found.files_after = _compacted(context, contract, target, run_id)
-    metadata = {"userMetadata": _provenance(context, contract, table, run_id, ()).to_metadata()}
+    metadata = {"userMetadata": context.provenance(run_id, table, _JOB, now(), ()).to_metadata()}
     _clean_up(context, found, kept, metadata, dry_run=dry_run)
     if not dry_run:
         found.checkpointed = checkpoint(lake, table)
@@ -310,7 +309,7 @@ def _compacted(
         if not batches:
             break
         records = compacted_records(context.ledger.history(table), live, batches)
-        provenance = _provenance(context, contract, table, run_id, records)
+        provenance = context.provenance(run_id, table, _JOB, now(), records)
         try:
             version = compact(
                 context.lake,
@@ -367,18 +366,3 @@ def _clean_up(
     found.removed, found.freed = len(gone.paths), gone.size
     if gone.paths and not dry_run:
         remove(context.lake, found.table, keep_for=kept.keep_for, keep_versions=needed, metadata=metadata)
-
-
-def _provenance(
-    context: Context, contract: Contract, table: str, run_id: str, records: tuple[BatchRecord, ...]
-) -> Provenance:
-    return Provenance(
-        run_id=run_id,
-        table=table,
-        job=_JOB,
-        code_version=context.code_version,
-        lakesmith_version=context.lakesmith_version,
-        environment=context.settings.environment,
-        started_at=now(),
-        batches=records,
-    )

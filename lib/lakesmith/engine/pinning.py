@@ -18,7 +18,7 @@ from lakesmith.ledger.arms import Arm, ServedBy, arms_on, recorded_arms, served_
 from lakesmith.ledger.external import ExternalTable
 from lakesmith.ledger.forgotten import Forgotten
 from lakesmith.ledger.history import TableHistory
-from lakesmith.ledger.live import NO_FILES, LiveTable
+from lakesmith.ledger.live import NO_FILES, LiveTable, files_of
 from lakesmith.ledger.manifest import DayState, Manifest
 from lakesmith.ledger.records import EMPTY_DIGEST, InputRead
 from lakesmith.ledger.state import BatchState
@@ -54,7 +54,7 @@ class PinnedTable:
 
     def files_of(self, day: date) -> str:
         """The digest of the live files of one batch, as pinned."""
-        return self.live.files_of(day) if self.live is not None else NO_FILES
+        return files_of(self.live, day)
 
     def rows(self, day: date) -> int:
         """Rows of one batch of the input, from the statistics of its files."""

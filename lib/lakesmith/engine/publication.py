@@ -18,7 +18,7 @@ from lakesmith.faults import Step, step
 from lakesmith.lake.publishing import lift, publish
 from lakesmith.lake.staging import Part, RowOutcome, Staged, StagedFile
 from lakesmith.lake.tables import quarantine_contract
-from lakesmith.ledger.live import NO_FILES, files_digest
+from lakesmith.ledger.live import NO_FILES, files_digest, files_of
 from lakesmith.ledger.provenance import Provenance
 from lakesmith.ledger.records import EMPTY_DIGEST, BatchOutcome, BatchRecord
 from lakesmith.ledger.state import BatchState
@@ -127,8 +127,7 @@ class Publication:
         # The live files first: reading them records what a crash left unrecorded.
         live = self.context.ledger.live(target.table)
         standing = self.context.ledger.history(target.table).standing(day)
-        found = live.files_of(day) if live is not None else NO_FILES
-        return standing, found != (standing.files if standing is not None else NO_FILES)
+        return standing, files_of(live, day) != (standing.files if standing is not None else NO_FILES)
 
     def _record(self, records: Sequence[BatchRecord], target: Contract) -> list[BatchRecord]:
         with step(Step.RECORD, target.table):
@@ -143,19 +142,12 @@ class Publication:
             paths[file.part].append(file.path)
 
         def provenance(version: int) -> Provenance:
-            return Provenance(
-                run_id=self.run.run_id,
-                table=target.table,
-                job=self.contract.job,
-                code_version=self.context.code_version,
-                lakesmith_version=self.context.lakesmith_version,
-                environment=self.context.settings.environment,
-                started_at=self.run.started,
-                batches=tuple(
-                    replace(record, version=version, files=files_digest(paths[day]))
-                    for day, record in records.items()
-                ),
+            told = (
+                replace(record, version=version, files=files_digest(paths[day]))
+                for day, record in records.items()
             )
+            run, job = self.run, self.contract.job
+            return self.context.provenance(run.run_id, target.table, job, run.started, told)
 
         version = publish(
             self.context.lake,

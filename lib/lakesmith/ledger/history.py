@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from lakesmith.ledger.circuit import Circuit, CircuitRecord
 from lakesmith.ledger.forgotten import Forgotten, ForgottenRecord
-from lakesmith.ledger.live import AS_COMMITTED, NO_FILES, LiveTable
+from lakesmith.ledger.live import AS_COMMITTED, NO_FILES, LiveTable, files_of
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.model_events import ModelEvent, ModelTimeline
 from lakesmith.ledger.nights import open_night
@@ -47,7 +47,7 @@ class TableHistory:
             keyed: the batches of the table rest on all of its files, which the newest record of all names.
         """
         if not keyed:
-            return live.files_of(day) if live is not None else NO_FILES
+            return files_of(live, day)
         standing = self.standing(day)
         if standing is None or self.newest_standing is None:
             return NO_FILES

@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 
 from lakesmith.contracts.model import BATCH_DATE, KEY_BUCKET
 
-__all__ = ["AS_COMMITTED", "NO_FILES", "LiveBatch", "LiveTable", "files_digest"]
+__all__ = ["AS_COMMITTED", "NO_FILES", "LiveBatch", "LiveTable", "files_digest", "files_of"]
 
 NO_FILES = "none"
 """The digest of a batch without live files."""
@@ -89,6 +89,11 @@ class LiveTable:
     def files_of(self, day: date) -> str:
         """The digest of the batch's live files; `NO_FILES` when it has none."""
         return self.batches[day].digest if day in self.batches else NO_FILES
+
+
+def files_of(live: LiveTable | None, day: date) -> str:
+    """The digest of a batch's live files, also of a table that was never made."""
+    return live.files_of(day) if live is not None else NO_FILES
 
 
 def files_digest(paths: Iterable[str]) -> str:

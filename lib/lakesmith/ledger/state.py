@@ -28,7 +28,7 @@ from lakesmith.contracts.graph import TableGraph
 from lakesmith.contracts.model import Contract, Input, ModelRole, OnMissing
 from lakesmith.ledger.arms import repeated
 from lakesmith.ledger.history import TableHistory
-from lakesmith.ledger.live import NO_FILES, LiveTable
+from lakesmith.ledger.live import NO_FILES, LiveTable, files_of
 from lakesmith.ledger.manifest import DayFiles, DayState, Manifest
 from lakesmith.ledger.model_events import ModelTimeline
 from lakesmith.ledger.records import EMPTY_DIGEST, BatchRecord, Fingerprints, InputRead
@@ -286,7 +286,7 @@ class Judge:
         beside = [contract.changes_table] if contract.keyed is not None else []
         beside += [contract.quarantine_table] if contract.suite.row_rules else []
         for table in beside:
-            found = _files(self._live(table), day)
+            found = files_of(self._live(table), day)
             reason = reason or _not_ours(
                 f"the live files of {table}", self._histories(table).standing(day), found
             )
@@ -418,11 +418,6 @@ def _as_read(history: TableHistory, day: date, read: InputRead) -> BatchRecord |
         ),
         None,
     )
-
-
-def _files(live: LiveTable | None, day: date) -> str:
-    """The digest of a batch's live files."""
-    return live.files_of(day) if live is not None else NO_FILES
 
 
 def _not_ours(what: str, standing: BatchRecord | None, found_files: str) -> str:
