@@ -1,0 +1,93 @@
+"""`lakesmith site build` and `lakesmith site serve`: static pages of a lake.
+
+Owns the command lines; what is built is `lakesmith.site`. Starts no JVM.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lakesmith.cli.options import AsJson, Env, Invocation, Project
+from lakesmith.cli.output import answer, answer_json, say
+from lakesmith.cli.wording import count
+
+if TYPE_CHECKING:
+    from lakesmith.engine.context import Context
+
+__all__ = ["build", "serve"]
+
+_Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="DIR", help="The folder (default: site, beside the tables of a local lake)."
+    ),
+]
+
+
+def build(out: _Out = None, env: Env = None, project: Project = None, as_json: AsJson = False) -> None:
+    """Write static pages of tables, batches, drift, models, scores and runs, from the tables and the ledger alone.
+
+    A second build writes only what changed. Copy the folder to any web server, or open its index.html.
+
+    For example:
+
+        lakesmith site build --out /srv/www/lakesmith
+    """
+    from lakesmith.site.build import build_site
+
+    invocation = Invocation(env, project)
+    context = invocation.open()
+    built = build_site(context, _folder(context, out))
+    if as_json:
+        answer_json(built.to_json())
+        return
+    gone = f", {built.removed:,} removed" if built.removed else ""
+    answer(
+        f"{count(built.pages, 'file')} in {built.out}, {built.size / 1e6:.1f} MB: {built.written:,} written{gone}, "
+        f"in {built.seconds:.1f} s",
+        f"open {built.out / 'index.html'}, or: {invocation.command('site serve')}",
+    )
+
+
+def serve(
+    out: _Out = None,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="On this machine only; 0 takes a free one.")
+    ] = 8765,
+    env: Env = None,
+    project: Project = None,
+) -> None:
+    """Build the site, then serve it on this machine until Ctrl-C.
+
+    For example:
+
+        lakesmith site serve --port 8765
+    """
+    from lakesmith.errors import Stopped
+    from lakesmith.site.build import build_site
+    from lakesmith.site.serving import open_server
+
+    context = Invocation(env, project).open()
+    folder = _folder(context, out)
+    built = build_site(context, folder)
+    with open_server(folder, port) as server:
+        say(f"{count(built.pages, 'file')} built in {built.seconds:.1f} s; Ctrl-C ends it")
+        answer(f"http://127.0.0.1:{server.server_port}/")
+        try:
+            server.serve_forever(poll_interval=0.2)
+        except (KeyboardInterrupt, Stopped):
+            say("stopped")
+
+
+def _folder(context: Context, out: Path | None) -> Path:
+    """The folder that was asked for, else the one beside the tables."""
+    from lakesmith.errors import UsageError
+
+    if out is not None:
+        return out
+    if "://" in context.settings.lake_root:
+        raise UsageError("this lake is no folder of this machine: name where the pages go: --out DIR")
+    return Path(context.settings.lake_root) / "site"
