@@ -21,12 +21,16 @@ from lakesmith.ledger.state_words import LETTERS
 from lakesmith.ledger.troubles import count
 from lakesmith.site import charts
 from lakesmith.site.batches import BatchView, batch_view
+from lakesmith.site.drift import FIGURES, column_drifts
 from lakesmith.site.heat import heat_map, legend, years_of_nights
 from lakesmith.site.lineage_graph import lay_out
-from lakesmith.site.links import batch_page, heat_map_page, model_page, table_page
+from lakesmith.site.links import batch_page, drift_page, heat_map_page, model_page, scores_page, table_page
 from lakesmith.site.metrics import ALERTS, DRIFT
+from lakesmith.site.models import model_view
 from lakesmith.site.overview import overview
 from lakesmith.site.pictures import Pictures
+from lakesmith.site.runs import runs_view
+from lakesmith.site.scores import scores_view
 from lakesmith.site.snapshot import Snapshot, read_snapshot
 from lakesmith.site.tables import TableView, table_view
 from lakesmith.site.words import whole
@@ -115,7 +119,7 @@ class _Maker:
             return Markup(pictures.draw(chart.spec))
 
         self.context, self.snapshot, self.folder = context, snapshot, folder
-        self._templates = templates
+        self._templates, self._markup = templates, Markup
         templates.globals.update(draw=draw, snapshot=snapshot, environment=snapshot.environment)
 
     def make(self) -> None:
@@ -128,6 +132,10 @@ class _Maker:
         self._batches()
         self._tables()
         self._lineage()
+        self._drift()
+        self._models()
+        self._scores()
+        self._runs()
 
     def page(self, path: str, template: str, section: str, key: str = "", **facts: Any) -> None:
         """Fills in a template and writes it."""
@@ -216,6 +224,67 @@ class _Maker:
             listed=listed,
             legend_entries=legend(tuple(state for state in LETTERS if str(state) in present)),
         )
+
+    def _drift(self) -> None:
+        metrics, lines = self.snapshot.metrics, []
+        for table in metrics.tables_judged:
+            found = column_drifts(metrics, table)
+            drifted = [each for each in found if each.newest.drifted]
+            known = table in self.snapshot.project.graph.contracts
+            if known and found:
+                facts: dict[str, Any] = {"table": table, "found": found, "figures": FIGURES}
+                self.page(drift_page(table), "drift-table.html", "Drift", drifted=drifted, **facts)
+            lines.append(
+                {
+                    "table": table,
+                    "href": drift_page(table) if known and found else "",
+                    "judged": len(found),
+                    "drifted": [each.column for each in drifted],
+                    "newest": max((each.newest.last for each in found), default=None),
+                }
+            )
+        self.page("drift.html", "drift.html", "Drift", lines=lines)
+
+    def _models(self) -> None:
+        lines = []
+        for model, timeline in self.snapshot.timelines.items():
+            view = model_view(self.context, self.snapshot, model)
+            # Markup that is believed, too: a card's Markdown becomes markup by a library that is told to pass none through.
+            self.page(model_page(model), "model.html", "Models", view=view, card=self._markup(view.card))
+            champion, challenger = timeline.champion, timeline.challenger
+            lines.append(
+                {
+                    "model": model,
+                    "href": model_page(model),
+                    "description": view.declaration.description,
+                    "champion": champion.version if champion is not None else None,
+                    "since": champion.effective_from if champion is not None else None,
+                    "challenger": challenger.version if challenger is not None else None,
+                    "versions": len(timeline.versions),
+                }
+            )
+        self.page("models.html", "models.html", "Models", models=lines)
+
+    def _scores(self) -> None:
+        lines = []
+        for table in self.snapshot.project.graph.score_tables():
+            view = scores_view(self.context, self.snapshot, table)
+            self.page(scores_page(table), "scores-table.html", "Scores", view=view)
+            lines.append(
+                {
+                    "table": table,
+                    "href": scores_page(table),
+                    "model": view.model,
+                    "batches": view.batches,
+                    "newest": view.newest,
+                }
+            )
+        self.page("scores.html", "scores.html", "Scores", lines=lines)
+
+    def _runs(self) -> None:
+        settings = self.context.settings.site
+        view = runs_view(self.snapshot, settings.hour_prices, settings.currency)
+        self.page("runs.html", "runs.html", "Runs", view=view)
 
     def _node(self, name: str) -> dict[str, str]:
         kind, _, short = name.rpartition(".")

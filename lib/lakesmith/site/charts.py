@@ -71,7 +71,7 @@ def steps(
     if len(series) == 1:
         colour["legend"] = None
     mark: dict[str, Any] = {"type": "bar"} if few else {"type": "area", "interpolate": "step", "aria": False}
-    x = {"field": "day", "type": "temporal", "title": None, "axis": {"format": "%d %b %y", "tickCount": 8}}
+    x = {"field": "day", "type": "temporal", "title": None, "axis": {"format": _format(days), "tickCount": 8}}
     if few:
         x |= {"timeUnit": "yearmonthdate"}
     spec = {
@@ -125,7 +125,7 @@ def lines(
                     "field": "day",
                     "type": "temporal",
                     "title": None,
-                    "axis": {"format": "%d %b %y", "tickCount": 6},
+                    "axis": {"format": _format(days), "tickCount": 6},
                 },
                 "y": {"field": "n", "type": "quantitative", "title": unit, "scale": {"zero": bool(limits)}},
                 "color": colour,
@@ -157,7 +157,7 @@ def bands(
         for at, day in enumerate(days)
         if all(found[at] is not None for found in levels.values())
     ]
-    x = {"field": "day", "type": "temporal", "title": None, "axis": {"format": "%d %b %y", "tickCount": 6}}
+    x = {"field": "day", "type": "temporal", "title": None, "axis": {"format": _format(days), "tickCount": 6}}
 
     def band(low: str, high: str, opacity: float) -> dict[str, Any]:
         return {
@@ -225,6 +225,7 @@ def histogram(
                         "field": "what",
                         "type": "nominal",
                         "scale": {"domain": named, "range": ["var(--s1)", "var(--s2)"][: len(named)]},
+                        "legend": {} if len(named) > 1 else None,
                     },
                 },
             }
@@ -298,6 +299,11 @@ def pair(
     spec = {"width": 300, "height": 220, "layer": layers}
     rows = tuple((amount(x), amount(y)) for x, y in points)
     return Chart(title, says, spec, Figures((across, up), rows))
+
+
+def _format(days: Sequence[date]) -> str:
+    """How days are written below a chart: the year only where there is more than one."""
+    return "%d %b" if not days or days[0].year == days[-1].year else "%b %Y"
 
 
 def _by_day(days: Sequence[date], series: Mapping[str, Sequence[float | None]]) -> Figures:

@@ -38,6 +38,8 @@ DRIFT = "monitoring.drift_metrics"
 PERFORMANCE = "monitoring.model_performance"
 ALERTS = "ops.alerts"
 
+_LONGEST_WINDOW = 28
+
 TABLE_ROW = ":table"
 """The name of the column that stands for the table itself."""
 
@@ -49,7 +51,7 @@ _DRIFT_COLUMNS = (
     "window", "window_cmp", "slice_key", "slice_value", "column_name", "data_type", "drift_type", "js_distance", "ks_test",
     "wasserstein_distance", "population_stability_index", "chi_squared_test", "tv_distance", "l_infinity_distance",
     "count_delta", "avg_delta", "percent_null_delta", "new_categories", "vanished_categories", "verdict", "reason", "effect",
-    "effect_limit", "adjusted_pvalue", "rows_judged", "table_name",
+    "effect_limit", "adjusted_pvalue", "rows_judged", "table_name", "baseline",
 )  # fmt: skip
 
 
@@ -87,6 +89,19 @@ class Histogram:
     nulls: int = 0
     rows: int = 0
 
+    def plus(self, other: Histogram) -> Histogram | None:
+        """The histogram of both together; None where they were not counted on the same cells."""
+        if self.edges != other.edges or (self.edges and len(self.counts) != len(other.counts)):
+            return None
+        nulls, rows = self.nulls + other.nulls, self.rows + other.rows
+        if self.edges:
+            counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
+            return Histogram(self.edges, counts, (), nulls, rows)
+        counted = dict(zip(self.labels, self.counts, strict=False))
+        for label, found in zip(other.labels, other.counts, strict=False):
+            counted[label] = counted.get(label, 0) + found
+        return Histogram((), tuple(counted.values()), tuple(counted), nulls, rows)
+
 
 @dataclass(frozen=True)
 class Drift:
@@ -98,6 +113,7 @@ class Drift:
         pvalues: of the tests.
         verdict: what was decided; empty for the table itself.
         slice: `expression = value`; empty for all rows.
+        baseline: what it was compared with is called.
     """
 
     table: str
@@ -114,6 +130,7 @@ class Drift:
     reason: str
     new: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
+    baseline: str = ""
 
     @property
     def drifted(self) -> bool:
@@ -143,7 +160,8 @@ class MetricTables:
 
     Args:
         profiles: (table, column) -> windows in order, of all rows.
-        newest: (table, column) -> baseline and newest window as histograms, where both are known.
+        baselines: (table, column) -> histogram of what the newest batch is compared with.
+        recent: (table, column) -> histograms of the last batches by day.
         drift: (table, column) -> nights in order, of all rows, then of slices.
         performance: rows of the table of performance as they are.
         alerts: those that are open, the newest first.
@@ -151,7 +169,8 @@ class MetricTables:
     """
 
     profiles: Mapping[tuple[str, str], Sequence[Profile]] = field(default_factory=dict)
-    newest: Mapping[tuple[str, str], tuple[Histogram | None, Histogram]] = field(default_factory=dict)
+    baselines: Mapping[tuple[str, str], Histogram] = field(default_factory=dict)
+    recent: Mapping[tuple[str, str], Mapping[date, Histogram]] = field(default_factory=dict)
     drift: Mapping[tuple[str, str], Sequence[Drift]] = field(default_factory=dict)
     performance: Sequence[Mapping[str, Any]] = ()
     alerts: Sequence[Alert] = ()
@@ -171,14 +190,21 @@ class MetricTables:
         return tuple(sorted({table for table, _ in (*self.drift, *self.profiles)}))
 
 
-def read_metrics(lake: LakeLocation) -> MetricTables:
-    """Reads whatever there is."""
+def read_metrics(lake: LakeLocation, night: date | None = None) -> MetricTables:
+    """Reads whatever there is.
+
+    Args:
+        lake: where the tables are.
+        night: as far as this one; None reads all nights.
+    """
     opened = {name: lake.open(name) for name in (PROFILES, DRIFT, PERFORMANCE, ALERTS)}
-    profiles = _profiles(opened[PROFILES])
+    profiles = _profiles(opened[PROFILES], night)
+    baselines, recent = _histograms(opened[PROFILES], profiles)
     return MetricTables(
         profiles=profiles,
-        newest=_newest(opened[PROFILES], profiles),
-        drift=_drift(opened[DRIFT]),
+        baselines=baselines,
+        recent=recent,
+        drift=_drift(opened[DRIFT], night),
         performance=_rows(opened[PERFORMANCE], None),
         alerts=_alerts(_rows(opened[ALERTS], None)),
         known=frozenset(name for name, table in opened.items() if table is not None),
@@ -212,11 +238,13 @@ def _number(value: Any) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _profiles(table: DeltaTable | None) -> dict[tuple[str, str], list[Profile]]:
+def _profiles(table: DeltaTable | None, night: date | None) -> dict[tuple[str, str], list[Profile]]:
     found: dict[tuple[str, str], list[Profile]] = defaultdict(list)
     for row in _rows(table, _PROFILE_COLUMNS):
         window = _window(row.get("window"))
         if window is None or row.get("slice_key") is not None or row.get("log_type") == "BASELINE":
+            continue
+        if night is not None and window[0] > night:
             continue
         figures = {name: _number(value) for name, value in row.items() if name != "window"}
         name = (str(row.get("table_name")), str(row.get("column_name")))
@@ -226,30 +254,34 @@ def _profiles(table: DeltaTable | None) -> dict[tuple[str, str], list[Profile]]:
     return dict(found)
 
 
-def _newest(
+def _histograms(
     table: DeltaTable | None, profiles: Mapping[tuple[str, str], Sequence[Profile]]
-) -> dict[tuple[str, str], tuple[Histogram | None, Histogram]]:
-    """The baseline beside the newest window of each column."""
-    if table is None or not profiles or "profile" not in {f.name for f in table.schema().fields}:
-        return {}
-    wanted = ("window", "log_type", "slice_key", "column_name", "table_name", "profile")
+) -> tuple[dict[tuple[str, str], Histogram], dict[tuple[str, str], dict[date, Histogram]]]:
+    """The baseline of each column, and its last batches."""
+    baselines: dict[tuple[str, str], tuple[date, Histogram]] = {}
+    recent: dict[tuple[str, str], dict[date, Histogram]] = defaultdict(dict)
+    names = {f.name for f in table.schema().fields} if table is not None else set[str]()
+    if not profiles or "profile" not in names:
+        return {}, {}
     newest = max(windows[-1].last for windows in profiles.values())
-    since = newest - timedelta(7)
+    since = newest - timedelta(_LONGEST_WINDOW)
     # Profiles are long texts: only those that are shown are read.
-    recent = f"WHERE log_type = 'BASELINE' OR \"window\"['end'] > TIMESTAMP '{since} 00:00:00'"
-    current: dict[tuple[str, str], tuple[date, Histogram]] = {}
-    baseline: dict[tuple[str, str], tuple[date, Histogram]] = {}
-    for row in _rows(table, wanted, recent):
+    day = "batch_date" if "batch_date" in names else "CAST(\"window\"['end'] AS DATE)"
+    undated = "" if "batch_date" in names else "log_type = 'BASELINE' OR "
+    where = f"WHERE {undated}({day} > DATE '{since}' AND {day} <= DATE '{newest + timedelta(1)}')"
+    for row in _rows(
+        table, ("window", "log_type", "slice_key", "column_name", "table_name", "profile"), where
+    ):
         window, histogram = _window(row.get("window")), _histogram(row.get("profile"))
         if window is None or histogram is None or row.get("slice_key") is not None:
             continue
         name = (str(row.get("table_name")), str(row.get("column_name")))
-        into = baseline if row.get("log_type") == "BASELINE" else current
-        if name not in into or into[name][0] <= window[0]:
-            into[name] = (window[0], histogram)
-    return {
-        name: (baseline[name][1] if name in baseline else None, shown) for name, (_, shown) in current.items()
-    }
+        if row.get("log_type") != "BASELINE":
+            if window[0] <= newest and window[1] == 1:
+                recent[name][window[0]] = histogram
+        elif name not in baselines or baselines[name][0] <= window[0]:
+            baselines[name] = (window[0], histogram)
+    return {name: found for name, (_, found) in baselines.items()}, dict(recent)
 
 
 def _histogram(text: Any) -> Histogram | None:
@@ -271,11 +303,11 @@ def _histogram(text: Any) -> Histogram | None:
     return None
 
 
-def _drift(table: DeltaTable | None) -> dict[tuple[str, str], list[Drift]]:
+def _drift(table: DeltaTable | None, night: date | None) -> dict[tuple[str, str], list[Drift]]:
     found: dict[tuple[str, str], list[Drift]] = defaultdict(list)
     for row in _rows(table, _DRIFT_COLUMNS):
         window, before = _window(row.get("window")), _window(row.get("window_cmp"))
-        if window is None:
+        if window is None or (night is not None and window[0] > night):
             continue
         tests = {
             name: value for name, value in row.items() if isinstance(value, Mapping) and "pvalue" in value
@@ -299,6 +331,7 @@ def _drift(table: DeltaTable | None) -> dict[tuple[str, str], list[Drift]]:
                 reason=str(row.get("reason") or ""),
                 new=tuple(str(value) for value in row.get("new_categories") or ()),
                 vanished=tuple(str(value) for value in row.get("vanished_categories") or ()),
+                baseline=str(row.get("baseline") or ""),
             )
         )
     for nights in found.values():

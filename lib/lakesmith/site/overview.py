@@ -19,7 +19,7 @@ from lakesmith.site.snapshot import Run, Snapshot
 
 __all__ = ["ModelLine", "NightLine", "Overview", "TroubleLine", "overview"]
 
-_NIGHTS_SHOWN = 28
+_NIGHTS_SHOWN = 21
 _TROUBLES_SHOWN = 12
 _ALERTS_SHOWN = 10
 
