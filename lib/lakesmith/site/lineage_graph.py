@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from itertools import pairwise
 
 __all__ = ["Box", "Line", "Picture", "lay_out"]
 
@@ -133,7 +134,7 @@ def _bends(chain: _Chain, layers: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 def _pairs(stops: Sequence[str]) -> list[tuple[str, str]]:
-    return list(zip(stops, stops[1:], strict=False))
+    return list(pairwise(stops))
 
 
 def _ordered(places: Mapping[str, int], joints: Sequence[tuple[str, str]]) -> list[list[str]]:
