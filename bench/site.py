@@ -189,9 +189,8 @@ def main() -> None:
             "batches/*/*",
         ):
             sizes = sorted(file.stat().st_size for file in out.glob(kind))
-            print(
-                f"  {kind:16} {len(sizes):5,} pages, median {sizes[len(sizes) // 2] / 1e3:7.1f} KB, largest {sizes[-1] / 1e3:7.1f} KB"
-            )
+            middle, largest = sizes[len(sizes) // 2] / 1e3, sizes[-1] / 1e3
+            print(f"  {kind:16} {len(sizes):5,} pages, median {middle:7.1f} KB, largest {largest:7.1f} KB")
         shared = sum(file.stat().st_size for file in (out / "assets").iterdir())
         whole = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
         print(f"  shared assets {shared / 1e3:.1f} KB; all files {whole / 1e6:.1f} MB")

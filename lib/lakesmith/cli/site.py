@@ -1,4 +1,4 @@
-"""`lakesmith site build` and `lakesmith site serve`: static pages of a lake.
+"""`lakesmith site ...`: static pages of a lake, and the drift report of a night.
 
 Owns the command lines; what is built is `lakesmith.site`. Starts no JVM.
 """
@@ -17,7 +17,7 @@ from lakesmith.cli.wording import count
 if TYPE_CHECKING:
     from lakesmith.engine.context import Context
 
-__all__ = ["build", "serve"]
+__all__ = ["build", "drift_report", "serve"]
 
 _Out = Annotated[
     Path | None,
@@ -80,6 +80,40 @@ def serve(
             server.serve_forever(poll_interval=0.2)
         except (KeyboardInterrupt, Stopped):
             say("stopped")
+
+
+def drift_report(
+    night: Annotated[str, typer.Option("--date", metavar="DAY", help="The night, YYYY-MM-DD.")],
+    model: Annotated[
+        list[str] | None, typer.Option("--model", metavar="NAME", help="Only this model; may be repeated.")
+    ] = None,
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", file_okay=False, help="Where the files go (default: here)."),
+    ] = Path(),
+    env: Env = None,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write one file per model about the drift of a night, to attach to a mail: drift-MODEL-DAY.html.
+
+    It needs nothing beside it, and holds no script.
+
+    For example:
+
+        lakesmith site drift-report --date 2011-06-30 --out reports
+    """
+    from lakesmith.contracts.days import parse_night
+    from lakesmith.site.drift_report import write_reports
+
+    context = Invocation(env, project).open()
+    reports = write_reports(context, parse_night(night), out, model or ())
+    if as_json:
+        answer_json([report.to_json() for report in reports])
+        return
+    for report in reports:
+        drifted = ", ".join(report.drifted) or "none"
+        answer(f"{report.file}: {count(report.judged, 'column')} judged; drifted: {drifted}")
 
 
 def _folder(context: Context, out: Path | None) -> Path:
