@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import yaml
 from deltalake import write_deltalake
@@ -18,6 +17,11 @@ from lakes import record_night
 from lakesmith.ledger.model_events import ModelEvent, ModelEventKind
 from lakesmith.ledger.ops import now
 from lakesmith.ledger.records import BatchOutcome, QualityRecord, RunOutcome, RunRecord
+from lakesmith.monitoring.comparison import compare
+from lakesmith.monitoring.decision import Subject, judge_night
+from lakesmith.monitoring.metric_rows import RowKey, drift_row, profile_row, table_drift_row, table_row
+from lakesmith.monitoring.profile import ColumnLayout, Measure
+from lakesmith.monitoring.sample import layout_of_numbers, profile_of_categories, profile_of_numbers
 from workspaces import METERS, Workspace, day
 
 __all__ = [
@@ -170,69 +174,31 @@ def describe_hostile(workspace: Workspace) -> None:
 
 def plant_metrics(workspace: Workspace, table: str, column: str = "kwh") -> None:
     """Profiles and drift of a number and of a category whose values are markup; the number drifted in the last night."""
-    profiles, drifts = [], []
-    window = pa.struct([("start", pa.timestamp("us", "UTC")), ("end", pa.timestamp("us", "UTC"))])
-    test = pa.struct([("statistic", pa.float64()), ("pvalue", pa.float64())])
-    edges = [float(n) for n in range(0, 110, 10)]
-    for number in range(1, NIGHTS + 1):
-        shift = number == NIGHTS
-        for log_type in ("INPUT", "BASELINE"):
-            moved = shift and log_type == "INPUT"
-            counts = [0, *([5] * 5 if not moved else [0] * 5), *([5] * 5 if not moved else [10] * 5), 0]
-            numbers = {"edges": edges, "counts": counts}
-            kinds = {"known": [["web", 30], [HOSTILE, 20]], "new": [], "unnamed": 0}
-            for name, kind, stored in (
-                (column, "bigint", {"numbers": numbers}),
-                ("street", "string", {"categories": kinds}),
-            ):
-                profiles.append(
-                    {
-                        "batch_date": day(number),
-                        "window": _window(day(number)),
-                        "log_type": log_type,
-                        "slice_key": None,
-                        "column_name": name,
-                        "table_name": table,
-                        "data_type": kind,
-                        "count": 50,
-                        "avg": 75.0 if moved else 50.0 + number / 10,
-                        "percent_null": 0.0,
-                        "min": 0.0,
-                        "max": 100.0,
-                        "distinct_count": 11,
-                        "profile": json.dumps({"format": 1, "count": 50, "nulls": 0, **stored}),
-                    }
-                )
-        for name, effect in ((column, 0.31 if shift else 0.01), ("street", 0.0)):
-            drifts.append(
-                {
-                    "batch_date": day(number),
-                    "window": _window(day(number)),
-                    "column_name": name,
-                    "table_name": table,
-                    "data_type": "bigint",
-                    "drift_type": "BASELINE",
-                    "slice_key": None,
-                    "population_stability_index": effect + 0.001,
-                    "ks_test": {"statistic": effect, "pvalue": 0.001},
-                    "effect": effect,
-                    "effect_limit": 0.1,
-                    "adjusted_pvalue": 1e-9 if effect > 0.1 else 0.7,
-                    "rows_judged": 50.0,
-                    "verdict": "drifted" if effect > 0.1 else "stable",
-                    "reason": "distribution",
-                    "new_categories": [HOSTILE] if name == "street" else [],
-                    "baseline": "returning version 1",
-                }
-            )
-    of_kinds = {
-        "window": window,
-        "ks_test": test,
-        "slice_key": pa.string(),
-        "new_categories": pa.list_(pa.string()),
-    }
-    _write(workspace, "monitoring.profile_metrics", profiles, of_kinds)
-    _write(workspace, "monitoring.drift_metrics", drifts, of_kinds)
+    draw = np.random.default_rng(3)
+    baseline = draw.normal(50, 10, 600)
+    number = layout_of_numbers(column, baseline, "bigint")
+    street = ColumnLayout("street", "string", Measure.CATEGORY, categories=(HOSTILE, "web"))
+    streets = ["web"] * 400 + [HOSTILE] * 200
+    known = [profile_of_numbers(number, baseline), profile_of_categories(street, streets)]
+    profiles: list[dict[str, Any]] = []
+    drifts: list[dict[str, Any]] = []
+    for night in range(1, NIGHTS + 1):
+        values = draw.normal(70 if night == NIGHTS else 50, 10, 600)
+        current = [profile_of_numbers(number, values, nulls=2), profile_of_categories(street, streets)]
+        key = RowKey(table, day(night))
+        comparisons = [compare(before, after) for before, after in zip(known, current, strict=True)]
+        verdicts = judge_night([Subject(c.current.column, c) for c in comparisons])
+        told: list[tuple[list[dict[str, Any]], dict[str, Any]]] = []
+        told += [(profiles, profile_row(key, profile)) for profile in current]
+        told += [(profiles, profile_row(key, profile, log_type="BASELINE")) for profile in known]
+        told.append((profiles, table_row(key, current)))
+        pairs = zip(comparisons, verdicts, strict=True)
+        told += [(drifts, drift_row(key, found, said, "BASELINE")) for found, said in pairs]
+        told.append((drifts, table_drift_row(key, known, current, "BASELINE")))
+        for rows, row in told:
+            rows.append({**row, "batch_date": day(night)})
+    _write(workspace, "monitoring.profile_metrics", profiles)
+    _write(workspace, "monitoring.drift_metrics", drifts)
 
 
 def plant_model_event(workspace: Workspace, model: str, version: int, kind: ModelEventKind) -> ModelEvent:
@@ -255,15 +221,9 @@ def plant_model_event(workspace: Workspace, model: str, version: int, kind: Mode
     return event
 
 
-def _window(batch: date) -> dict[str, datetime]:
-    start = datetime.combine(batch, datetime.min.time(), UTC)
-    return {"start": start, "end": start + timedelta(1)}
-
-
-def _write(
-    workspace: Workspace, table: str, rows: list[dict[str, Any]], kinds: Mapping[str, Any] | None = None
-) -> None:
-    inferred = pa.Table.from_pylist(rows).schema
-    schema = pa.schema([(f.name, (kinds or {}).get(f.name, f.type)) for f in inferred])
+def _write(workspace: Workspace, table: str, rows: list[dict[str, Any]]) -> None:
+    """Adds rows to a table of any columns; one that is null everywhere is a text."""
+    kinds = {pa.null(): pa.string(), pa.list_(pa.null()): pa.list_(pa.string())}
+    schema = pa.schema([(f.name, kinds.get(f.type, f.type)) for f in pa.Table.from_pylist(rows).schema])
     path = workspace.context().lake.path(table)
     write_deltalake(path, pa.Table.from_pylist(rows, schema=schema), mode="append")

@@ -12,10 +12,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
 from command_lines import Ask
 from lakesmith.errors import UsageError
 from lakesmith.site.build import build_site
+from lakesmith.site.words import amount
 from lakesmith.site.writing import POLICY
 from sites import HOSTILE, NIGHTS, TROUBLED, describe_hostile, make_troubled_lake, plant_metrics
 from workspaces import Workspace, day
@@ -142,15 +144,18 @@ def _nights(lake: Workspace) -> object:
     return all_nights(lake.context())
 
 
-def test_drift_is_told_by_the_figures_of_the_table(site: Path) -> None:
+def test_drift_is_told_by_the_figures_of_the_table(lake: Workspace, site: Path) -> None:
+    rows = DeltaTable(lake.context().lake.path("monitoring.drift_metrics")).to_pyarrow_table().to_pylist()
+    (row,) = (r for r in rows if r["batch_date"] == day(NIGHTS) and r["column_name"] == "kwh")
     said = read(site, "drift/gold.usage.html").said
     assert "1 of 2 columns have drifted." in said
     expected = (
-        "Drifted by its distribution against returning version 1: effect 0.31, limit 0.1; corrected p 1e-09; "
-        "1 batch to 2024-01-12, 50 independent rows."
+        f"Drifted by its distribution against its baseline: effect {amount(row['effect'], 3)}, limit 0.1; corrected p "
+        f"{amount(row['adjusted_pvalue'], 3)}; 1 batch to 2024-01-12, 600 independent rows."
     )
     assert expected in said
-    assert "12 nights, highest 0.31; drift was found in 1." in said
+    assert f"12 nights, highest {amount(row['effect'], 3)}; drift was found in 1." in said
+    assert f"Kolmogorov-Smirnov statistic {amount(row['ks_test']['statistic'])}" in said
 
 
 def test_a_lake_without_monitoring_says_how_to_switch_it_on(tmp_path: Path) -> None:
