@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,15 +14,18 @@ import yaml
 from deltalake import write_deltalake
 
 from command_lines import THREE_TABLES, publish
-from lakes import record_night
+from lakes import record_night, write_batch
+from lakesmith.contracts.declaration import Costs
 from lakesmith.ledger.model_events import ModelEvent, ModelEventKind
 from lakesmith.ledger.ops import now
 from lakesmith.ledger.records import BatchOutcome, QualityRecord, RunOutcome, RunRecord
+from lakesmith.ml.evaluation import classification
 from lakesmith.monitoring.comparison import compare
 from lakesmith.monitoring.decision import Subject, judge_night
 from lakesmith.monitoring.metric_rows import RowKey, drift_row, profile_row, table_drift_row, table_row
 from lakesmith.monitoring.profile import ColumnLayout, Measure
 from lakesmith.monitoring.sample import layout_of_numbers, profile_of_categories, profile_of_numbers
+from shops import MODEL, PROJECT, SCORES, Shop
 from workspaces import METERS, Workspace, day
 
 __all__ = [
@@ -29,6 +33,7 @@ __all__ = [
     "NIGHTS",
     "TROUBLED",
     "describe_hostile",
+    "make_scored_lake",
     "make_troubled_lake",
     "plant_metrics",
     "plant_run",
@@ -201,10 +206,37 @@ def plant_metrics(workspace: Workspace, table: str, column: str = "kwh") -> None
     _write(workspace, "monitoring.drift_metrics", drifts)
 
 
-def plant_model_event(workspace: Workspace, model: str, version: int, kind: ModelEventKind) -> ModelEvent:
-    """An event of a version, without a model."""
+def make_scored_lake(root: Path) -> Workspace:
+    """The shop with a champion that no Spark trained, a challenger, five batches of its scores, and performance since then."""
+    shutil.copytree(PROJECT.root, root)
+    shop = Shop(root)
+    shop.land_all()
+    publish(shop, range(1, 6), ["bronze.orders", "gold.customers"])
+    for version, kind in (
+        (1, ModelEventKind.REGISTERED),
+        (1, ModelEventKind.PROMOTED),
+        (2, ModelEventKind.REGISTERED),
+    ):
+        _event(shop, version, kind)
+        _artifacts(shop, version)
+    draw = np.random.default_rng(5)
+    for number in range(1, 6):
+        rows = [
+            {"customer_id": n, "score": float(score), "model_version": 1 + (number > 3)}
+            for n, score in enumerate(draw.beta(2, 5, 40))
+        ]
+        write_batch(shop, SCORES, number, rows)
+    _write(
+        shop,
+        "monitoring.model_performance",
+        [{"batch_date": day(n), "model_name": MODEL, "log_loss": 0.5 + n / 100} for n in range(1, 6)],
+    )
+    return shop
+
+
+def _event(shop: Workspace, version: int, kind: ModelEventKind) -> None:
     event = ModelEvent(
-        model=model,
+        model=MODEL,
         version=version,
         event=kind,
         recorded_at=now(),
@@ -217,8 +249,24 @@ def plant_model_event(workspace: Workspace, model: str, version: int, kind: Mode
         reason=HOSTILE,
         gates=({"gate": "minimum", "passed": True, "text": HOSTILE},),
     )
-    workspace.context().ledger.ops.append([event])
-    return event
+    shop.context().ledger.ops.append([event])
+
+
+def _artifacts(shop: Workspace, version: int) -> None:
+    """What a training keeps, as far as pages show it."""
+    draw = np.random.default_rng(version)
+    chances = draw.beta(2, 4, 400)
+    happened = draw.random(400) < chances
+    entities = np.arange(400)
+    found = classification(
+        happened, chances, entities, threshold=0.5, costs=Costs(1.0, 3.0), replicates=20, seed=1
+    ).to_dict()
+    folder = shop.root / "lake" / "mlflow" / "artifacts" / MODEL / f"run{version}" / "artifacts"
+    folder.mkdir(parents=True, exist_ok=True)
+    told = {"test": found, "validation": found, "baselines": {"recency": found}}
+    (folder / "evaluation.json").write_text(json.dumps(told))
+    card = f"# {MODEL}\n\n{HOSTILE}\n\n[run](javascript:alert(4))\n\n| metric | value |\n| --- | ---: |\n| {HOSTILE} | 1 |\n"
+    (folder / "model_card.md").write_text(card)
 
 
 def _write(workspace: Workspace, table: str, rows: list[dict[str, Any]]) -> None:

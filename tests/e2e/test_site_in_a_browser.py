@@ -12,8 +12,17 @@ import pytest
 
 from browsers import chromium, watched_page
 from lakesmith.site.build import build_site
+from lakesmith.site.drift_report import write_reports
 from lakesmith.site.serving import open_server
-from sites import NIGHTS, TROUBLED, describe_hostile, make_troubled_lake, plant_metrics
+from shops import MODEL, SCORES
+from sites import (
+    NIGHTS,
+    TROUBLED,
+    describe_hostile,
+    make_scored_lake,
+    make_troubled_lake,
+    plant_metrics,
+)
 from workspaces import day
 
 if TYPE_CHECKING:
@@ -39,6 +48,16 @@ KINDS = [
     "runs.html",
 ]
 """One page of each kind, the troubled and the hostile ones among them."""
+
+SCORED = [
+    "models.html",
+    f"models/{MODEL}.html",
+    "models/revenue.html",
+    "scores.html",
+    f"scores/{SCORES}.html",
+    "index.html",
+]
+"""Of another lake, with models."""
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +89,17 @@ def browser() -> Iterator[Browser]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of a lake with models and scores."""
+    workspace = make_scored_lake(tmp_path_factory.mktemp("scored") / "shop")
+    plant_metrics(workspace, "gold.customers", "orders_14d")
+    out = tmp_path_factory.mktemp("built") / "scored"
+    build_site(workspace.context(), out)
+    write_reports(workspace.context(), day(NIGHTS), out / "reports", [MODEL])
+    return out
+
+
 def axe(page: Any) -> list[str]:
     """The serious and critical issues that axe-core finds, each with the first place."""
     from axe_playwright_python.sync_playwright import Axe
@@ -84,10 +114,14 @@ def axe(page: Any) -> list[str]:
 
 
 def test_every_page_opens_from_disk_and_from_a_server_without_a_complaint(
-    browser: Browser, site: Path, address: str
+    browser: Browser, site: Path, scored: Path, address: str
 ) -> None:
     with watched_page(browser) as watched:
-        for file in sorted(site.rglob("*.html")):
+        for file in [
+            *sorted(site.rglob("*.html")),
+            *(scored / kind for kind in SCORED),
+            *scored.glob("reports/*"),
+        ]:
             watched.page.goto(file.as_uri())
             assert watched.page.locator("h1").count() == 1, file
             assert watched.errors == [], file
@@ -147,21 +181,30 @@ def test_the_tab_key_reaches_the_content_first_by_a_link_that_skips(browser: Bro
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_any_kind_of_page(browser: Browser, address: str, scheme: str) -> None:
+def test_axe_finds_nothing_serious_on_any_kind_of_page(
+    browser: Browser, address: str, scored: Path, scheme: str
+) -> None:
     with watched_page(browser, color_scheme=scheme, bypass_csp=True) as watched:
         found = {}
         for kind in KINDS:
             watched.page.goto(f"{address}/{kind}")
             found[kind] = axe(watched.page)
+        for kind in [*SCORED, f"reports/drift-{MODEL}-{day(NIGHTS)}.html"]:
+            watched.page.goto((scored / kind).as_uri())
+            found[kind] = axe(watched.page)
         assert {kind: issues for kind, issues in found.items() if issues} == {}
 
 
-def test_on_a_narrow_screen_nothing_is_wider_than_the_page(browser: Browser, address: str) -> None:
+def test_on_a_narrow_screen_nothing_is_wider_than_the_page(
+    browser: Browser, address: str, scored: Path
+) -> None:
     with watched_page(browser, viewport={"width": 360, "height": 740}) as watched:
         for kind in KINDS:
             watched.page.goto(f"{address}/{kind}")
-            wide = watched.page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= 360, kind
+            assert watched.page.evaluate("document.documentElement.scrollWidth") <= 360, kind
+        for kind in SCORED:
+            watched.page.goto((scored / kind).as_uri())
+            assert watched.page.evaluate("document.documentElement.scrollWidth") <= 360, kind
 
 
 def test_a_page_that_is_left_open_says_that_there_is_a_newer_one(

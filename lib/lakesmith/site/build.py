@@ -333,4 +333,4 @@ def _rows_chart(view: TableView) -> Chart | None:
             series[name] = found
     newest = view.days[-1]
     says = f"{count(len(days), 'batch')}, {days[0]} to {days[-1]}; the newest has {whole(newest.published)} rows."
-    return charts.steps("Rows by batch", says, days, series, "rows")
+    return charts.steps("Rows by batch", says, days, series, "rows", width=740)

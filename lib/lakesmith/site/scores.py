@@ -18,7 +18,9 @@ from lakesmith.contracts.model import BATCH_DATE, MODEL_VERSION, SERVED_BY, Cont
 from lakesmith.engine.context import Context
 from lakesmith.ledger.troubles import count
 from lakesmith.site import charts
+from lakesmith.site.batches import Link
 from lakesmith.site.charts import Chart
+from lakesmith.site.links import batch_page
 from lakesmith.site.snapshot import Snapshot
 from lakesmith.site.words import amount, whole
 
@@ -55,7 +57,7 @@ class ScoresView:
     batches: int
     newest: date | None
     charts: Sequence[Chart]
-    lines: Sequence[tuple[date, int, str, str, str]]
+    lines: Sequence[tuple[Link, int, str, str, str]]
 
 
 def scores_view(context: Context, snapshot: Snapshot, table: str) -> ScoresView:
@@ -81,7 +83,7 @@ def scores_view(context: Context, snapshot: Snapshot, table: str) -> ScoresView:
     made.append(charts.steps("Rows scored, by what gave the score", told, days, series, "rows", width=300))
     lines = [
         (
-            day,
+            Link(str(day), batch_page(table, day) if snapshot.state(table, day) is not None else ""),
             sum(found.days[day]),
             amount(levels["p10"][at], 3),
             amount(levels["p50"][at], 3),
