@@ -126,8 +126,21 @@ def test_every_page_opens_from_disk_and_from_a_server_without_a_complaint(
             assert watched.page.locator("h1").count() == 1, file
             assert watched.errors == [], file
         for kind in KINDS:
-            watched.page.goto(f"{address}/{kind}", wait_until="networkidle")
+            watched.page.goto(f"{address}/{kind}")
             assert watched.errors == [], kind
+
+
+def test_markup_that_got_into_a_page_could_not_run(browser: Browser, site: Path, tmp_path: Path) -> None:
+    text = (site / "index.html").read_text()
+    raw = "<script>alert(1)</script><img src=x onerror=alert(2)><a id=bad href='javascript:alert(3)'>bad</a></main>"
+    hostile = tmp_path / "index.html"
+    hostile.write_text(text.replace("</main>", raw))
+    with watched_page(browser) as watched:
+        watched.page.goto(hostile.as_uri())
+        watched.page.locator("#bad").click()
+        assert not [said for said in watched.errors if said.startswith("dialog")]
+        # The browser says that it refused each of them.
+        assert len([said for said in watched.errors if "Content Security Policy" in said]) >= 3
 
 
 def test_the_heat_map_leads_to_a_failed_batch_in_two_clicks(browser: Browser, address: str) -> None:
