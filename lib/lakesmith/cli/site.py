@@ -27,7 +27,23 @@ _Out = Annotated[
 ]
 
 
-def build(out: _Out = None, env: Env = None, project: Project = None, as_json: AsJson = False) -> None:
+_HourPrices = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hour-price", metavar="SIZE=PRICE", help="What an hour of runs of that size costs; may be repeated."
+    ),
+]
+_Currency = Annotated[str, typer.Option("--currency", metavar="TEXT", help="Of these prices.")]
+
+
+def build(
+    out: _Out = None,
+    hour_prices: _HourPrices = None,
+    currency: _Currency = "USD",
+    env: Env = None,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
     """Write static pages of tables, batches, drift, models, scores and runs, from the tables and the ledger alone.
 
     A second build writes only what changed. Copy the folder to any web server, or open its index.html.
@@ -35,12 +51,16 @@ def build(out: _Out = None, env: Env = None, project: Project = None, as_json: A
     For example:
 
         lakesmith site build --out /srv/www/lakesmith
+
+        lakesmith site build --hour-price small=0.25 --hour-price large=1.90 --currency EUR
     """
     from lakesmith.site.build import build_site
+    from lakesmith.site.runs import Prices
 
     invocation = Invocation(env, project)
+    prices = Prices.parse(hour_prices or (), currency)
     context = invocation.open()
-    built = build_site(context, _folder(context, out))
+    built = build_site(context, _folder(context, out), prices)
     if as_json:
         answer_json(built.to_json())
         return

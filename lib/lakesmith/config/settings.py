@@ -40,7 +40,6 @@ __all__ = [
     "RetentionSettings",
     "ServingSettings",
     "Settings",
-    "SiteSettings",
     "SparkSettings",
     "StagingSettings",
 ]
@@ -161,18 +160,6 @@ class ServingSettings(_Section):
     oldest_scores_days: PositiveInt = 7
 
 
-class SiteSettings(_Section):
-    """Static pages.
-
-    Args:
-        hour_prices: what an hour of runs costs, by the size that contracts name in `resources`.
-        currency: of these prices.
-    """
-
-    hour_prices: Mapping[str, Annotated[float, Field(ge=0, strict=False)]] = Field(default_factory=dict)
-    currency: str = "USD"
-
-
 class RetentionSettings(_Section):
     """What maintenance keeps beside the present and what models were trained on.
 
@@ -269,7 +256,6 @@ class Settings(_Section):
     retention: RetentionSettings = RetentionSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     mlflow: MlflowSettings = MlflowSettings()
-    site: SiteSettings = SiteSettings()
     openlineage: OpenLineageSettings = OpenLineageSettings()
     storage_options: Mapping[str, SecretStr] = Field(default_factory=dict)
     parameters: Mapping[str, Scalar] = Field(default_factory=dict)

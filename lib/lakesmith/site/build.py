@@ -29,7 +29,7 @@ from lakesmith.site.metrics import ALERTS, DRIFT
 from lakesmith.site.models import model_view
 from lakesmith.site.overview import overview
 from lakesmith.site.pictures import Pictures
-from lakesmith.site.runs import runs_view
+from lakesmith.site.runs import Prices, runs_view
 from lakesmith.site.scores import scores_view
 from lakesmith.site.snapshot import Snapshot, read_snapshot
 from lakesmith.site.tables import TableView, table_view
@@ -81,12 +81,13 @@ class Built:
         }
 
 
-def build_site(context: Context, out: Path) -> Built:
+def build_site(context: Context, out: Path, prices: Prices | None = None) -> Built:
     """Writes the site of a lake into a folder.
 
     Args:
         context: of the project and environment.
         out: a folder of a site, or one that is empty or not there.
+        prices: of an hour of runs; None shows hours only.
 
     Raises:
         UsageError: the folder holds something else.
@@ -97,7 +98,7 @@ def build_site(context: Context, out: Path) -> Built:
     folder = Folder(out)
     snapshot = read_snapshot(context)
     pictures = Pictures(out)
-    maker = _Maker(context, snapshot, folder, templates, pictures)
+    maker = _Maker(context, snapshot, folder, templates, pictures, prices or Prices())
     maker.make()
     pictures.finish()
     removed = folder.finish()
@@ -109,7 +110,13 @@ class _Maker:
     """One build at work."""
 
     def __init__(
-        self, context: Context, snapshot: Snapshot, folder: Folder, templates: Environment, pictures: Pictures
+        self,
+        context: Context,
+        snapshot: Snapshot,
+        folder: Folder,
+        templates: Environment,
+        pictures: Pictures,
+        prices: Prices,
     ) -> None:
         with needs_extra("site"):
             from markupsafe import Markup
@@ -119,7 +126,7 @@ class _Maker:
             return Markup(pictures.draw(chart.spec))
 
         self.context, self.snapshot, self.folder = context, snapshot, folder
-        self._templates, self._markup = templates, Markup
+        self._templates, self._markup, self._prices = templates, Markup, prices
         templates.globals.update(draw=draw, snapshot=snapshot, environment=snapshot.environment)
 
     def make(self) -> None:
@@ -282,9 +289,7 @@ class _Maker:
         self.page("scores.html", "scores.html", "Scores", lines=lines)
 
     def _runs(self) -> None:
-        settings = self.context.settings.site
-        view = runs_view(self.snapshot, settings.hour_prices, settings.currency)
-        self.page("runs.html", "runs.html", "Runs", view=view)
+        self.page("runs.html", "runs.html", "Runs", view=runs_view(self.snapshot, self._prices))
 
     def _node(self, name: str) -> dict[str, str]:
         kind, _, short = name.rpartition(".")

@@ -1,17 +1,19 @@
 """Runs: how long they took, what they wrote, what they cost. Pure.
 
-Cost is time by resources: the hours of a table's runs at the size that its contract asks for, and money where the settings say
-what an hour of that size costs.
+Cost is time by resources: the hours of a table's runs at the size that its contract asks for, and money where it is known what an
+hour of that size costs.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from statistics import median
 
+from lakesmith.errors import UsageError
 from lakesmith.ledger.troubles import count
 from lakesmith.site import charts
 from lakesmith.site.charts import Chart
@@ -19,10 +21,43 @@ from lakesmith.site.links import table_page
 from lakesmith.site.snapshot import Run, Snapshot
 from lakesmith.site.words import duration
 
-__all__ = ["RunsView", "TableRuns", "runs_view"]
+__all__ = ["Prices", "RunsView", "TableRuns", "runs_view"]
 
 _SHOWN = 200
 _DAYS = 60
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What an hour of runs costs.
+
+    Args:
+        hour: by the size that contracts name in `resources`.
+        currency: of the prices.
+    """
+
+    hour: Mapping[str, float] = field(default_factory=dict)
+    currency: str = "USD"
+
+    @classmethod
+    def parse(cls, said: Sequence[str], currency: str) -> Prices:
+        """Prices written as `small=0.25`.
+
+        Raises:
+            UsageError: one is written otherwise, or below 0.
+        """
+        found: dict[str, float] = {}
+        for text in said:
+            size, _, price = text.partition("=")
+            try:
+                found[size.strip()] = float(price)
+            except ValueError:
+                found[size.strip()] = math.nan
+            if not size.strip() or not math.isfinite(found[size.strip()]) or found[size.strip()] < 0:
+                raise UsageError(
+                    f"{text!r} is no price of an hour. Write it as SIZE=NUMBER: --hour-price small=0.25"
+                )
+        return cls(found, currency)
 
 
 @dataclass(frozen=True)
@@ -65,26 +100,24 @@ class RunsView:
     total: int
 
 
-def runs_view(snapshot: Snapshot, prices: Mapping[str, float], currency: str) -> RunsView:
-    """What the page of runs says.
-
-    Args:
-        prices: of an hour, by the size that contracts name.
-    """
+def runs_view(snapshot: Snapshot, prices: Prices) -> RunsView:
+    """What the page of runs says."""
     by_table: dict[str, list[Run]] = defaultdict(list)
     for run in snapshot.runs:
         by_table[run.table].append(run)
     tables = [
-        _table(snapshot, table, by_table[table], prices) for table in snapshot.tables if by_table.get(table)
+        _table(snapshot, table, by_table[table], prices.hour)
+        for table in snapshot.tables
+        if by_table.get(table)
     ]
     sizes: dict[str, tuple[float, float | None]] = {}
     for found in tables:
         hours = sizes.get(found.size, (0.0, None))[0] + found.hours
-        sizes[found.size] = (hours, hours * prices[found.size] if found.size in prices else None)
+        sizes[found.size] = (hours, hours * prices.hour[found.size] if found.size in prices.hour else None)
     return RunsView(
         tables=tables,
         sizes=sizes,
-        currency=currency if prices else "",
+        currency=prices.currency if prices.hour else "",
         durations=_durations(snapshot),
         newest=list(reversed(snapshot.runs[-_SHOWN:])),
         total=len(snapshot.runs),

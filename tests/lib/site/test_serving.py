@@ -55,6 +55,6 @@ def test_it_serves_what_it_built_until_it_is_interrupted(tmp_path: Path) -> None
 def test_a_port_that_is_taken_is_an_error_that_says_so(tmp_path: Path) -> None:
     with (
         open_server(tmp_path, 0) as first,
-        pytest.raises(UsageError, match="nothing can listen on port .* Choose another: --port 0"),
+        pytest.raises(UsageError, match=r"nothing can listen on port .* Choose another: --port 0"),
     ):
         open_server(tmp_path, first.server_port)
