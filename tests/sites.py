@@ -169,12 +169,29 @@ def describe_hostile(workspace: Workspace) -> None:
     )  # fmt: skip
     workspace.context().ledger.ops.append([record])
     record_night(workspace, NIGHTS, troubles={HOSTILE: HOSTILE}, minutes=1)
+    alerts = [
+        ("opened", HOSTILE, HOSTILE, HOSTILE),
+        ("notified", HOSTILE, HOSTILE, ""),
+        ("opened", "missing_report", "gold.usage", "no report came"),
+        ("resolved", "missing_report", "gold.usage", ""),
+        ("notified", "missing_report", "gold.usage", ""),
+    ]
+    began = now()
     _write(
         workspace,
         "ops.alerts",
-        [{"recorded_at": now(), "rule": HOSTILE, "table": HOSTILE, "severity": "page", "text": HOSTILE,
-          "state": "firing", "runbook": "javascript:alert(3)"}],
-    )  # fmt: skip
+        [
+            {
+                "recorded_at": began + timedelta(seconds=at),
+                "event": event,
+                "rule": rule,
+                "subject": subject,
+                "severity": "page",
+                "text": text,
+            }
+            for at, (event, rule, subject, text) in enumerate(alerts)
+        ],
+    )
 
 
 def plant_metrics(workspace: Workspace, table: str, column: str = "kwh") -> None:

@@ -140,10 +140,11 @@ class Drift:
 
 @dataclass(frozen=True)
 class Alert:
-    """An alert that nobody has resolved.
+    """An alert that is open.
 
     Args:
-        link: to its page, where one is named and it is a web address.
+        raised_at: when it was opened.
+        subject: a table, `models.<name>`, or whatever else its rule speaks of.
     """
 
     raised_at: datetime | None
@@ -151,7 +152,6 @@ class Alert:
     subject: str
     severity: str
     text: str
-    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -340,34 +340,21 @@ def _drift(table: DeltaTable | None, night: date | None) -> dict[tuple[str, str]
 
 
 def _alerts(rows: Sequence[Mapping[str, Any]]) -> list[Alert]:
-    """The newest word on each alert, unless that word is that it is over."""
-
-    def first(row: Mapping[str, Any], *names: str) -> str:
-        return next((str(row[name]) for name in names if row.get(name) not in (None, "")), "")
-
-    def moment(row: Mapping[str, Any]) -> datetime | None:
-        said = next((row[n] for n in ("recorded_at", "raised_at", "at") if row.get(n) is not None), None)
-        return said if isinstance(said, datetime) else None
-
-    ordered = sorted(rows, key=lambda row: str(moment(row) or ""))
-    last: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for row in ordered:
-        rule, subject = first(row, "rule", "name"), first(row, "fingerprint", "subject", "table", "model")
-        last[rule, subject] = row
-    alerts = []
-    for row in last.values():
-        state = first(row, "event", "state", "status", "kind").lower()
-        if state in ("resolved", "ok", "closed", "cleared"):
-            continue
-        link = first(row, "runbook", "link", "page")
-        alerts.append(
-            Alert(
-                raised_at=moment(row),
-                rule=first(row, "rule", "name"),
-                subject=first(row, "subject", "table", "model"),
-                severity=first(row, "severity", "level"),
-                text=first(row, "text", "message", "summary", "reason"),
-                link=link if link.startswith(("https://", "http://")) else "",
-            )
-        )
+    """The alerts that were not resolved since their rule spoke last, the newest first."""
+    opened: dict[tuple[str, str], datetime | None] = {}
+    spoken: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for row in sorted(rows, key=lambda row: str(row.get("recorded_at") or "")):
+        event, key = str(row.get("event") or ""), (str(row.get("rule") or ""), str(row.get("subject") or ""))
+        if event == "resolved":
+            opened.pop(key, None)
+            spoken.pop(key, None)
+        elif event in ("opened", "seen"):
+            # What else is written of an alert are messages about it.
+            said = row.get("recorded_at")
+            opened.setdefault(key, said if isinstance(said, datetime) else None)
+            spoken[key] = row
+    alerts = [
+        Alert(opened[key], *key, severity=str(row.get("severity") or ""), text=str(row.get("text") or ""))
+        for key, row in spoken.items()
+    ]
     return sorted(alerts, key=lambda alert: str(alert.raised_at or ""), reverse=True)

@@ -127,6 +127,8 @@ def test_the_overview_is_last_night_in_one_screen(site: Path) -> None:
     assert "28 of 100 rows (28.00%) are quarantined" in said
     assert "gold.usage kwh" in said
     assert "not complete" in said
+    assert re.search(r"Open alerts .*alert\(1\).* page since \d{4}-\d\d-\d\d \d\d:\d\d UTC", said)
+    assert "no report came" not in said
 
 
 def test_the_heat_map_has_a_cell_for_each_batch_that_is_due(lake: Workspace, site: Path) -> None:
