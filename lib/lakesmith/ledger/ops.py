@@ -24,7 +24,7 @@ from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ledger.records import BatchRecord, NightRecord, QualityRecord, Record, RunRecord
 from lakesmith.ledger.retired import RetiredRecord
 
-__all__ = ["FORMAT", "OPS_TABLES", "Ops", "in_order", "now"]
+__all__ = ["FORMAT", "OPS_TABLES", "Kept", "Ops", "in_order", "now"]
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,7 @@ OPS_TABLES: dict[str, type[Record]] = {
 _TABLE_OF = {kind: table for table, kind in OPS_TABLES.items()}
 
 Kept = TypeVar("Kept", bound=Record)
+"""A kind of record."""
 
 
 class Ops:
@@ -91,9 +92,12 @@ class Ops:
         found = QueryBuilder().register("records", opened).execute(f"SELECT {wanted} FROM records{where}")
         return pa.RecordBatchReader.from_stream(found).read_all().cast(schema)
 
-    def records(self, kind: type[Kept], *, table: str | None = None) -> list[Kept]:
-        """All records of one kind, or one table's, oldest first."""
-        return [kind.from_row(row) for row in in_order(self.read(kind, table=table))]
+    def records(
+        self, kind: type[Kept], *, table: str | None = None, until: datetime | None = None
+    ) -> list[Kept]:
+        """All records of one kind, or one table's, oldest first, up to a moment if one is given."""
+        rows = in_order(self.read(kind, table=table))
+        return [kind.from_row(row) for row in rows if until is None or row["recorded_at"] <= until]
 
     def _open(self, table: str) -> DeltaTable | None:
         opened = open_delta(self._lake.path(table), self._lake.storage_options)
