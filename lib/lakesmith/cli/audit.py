@@ -45,7 +45,7 @@ def command(
     context = Invocation(env, project).open().as_of(as_of)
     if table is not None:
         context.project.graph.contract(table)
-    trail = context.ledger.known(AuditRecord, table=table)[::-1]
+    trail = context.ledger.known(AuditRecord, tables=[table] if table is not None else None)[::-1]
     if as_json:
         answer_json([_json(record) for record in trail])
     else:

@@ -142,7 +142,7 @@ def _columns(context: Context, table: str, *, as_json: bool) -> None:
     from lakesmith.ledger.fingerprint import SCHEME
 
     contract = context.project.graph.contract(table)
-    noted = context.ledger.ops.records(ColumnsRecord, table=table)
+    noted = context.ledger.ops.records(ColumnsRecord, tables=[table])
     current = context.fingerprints(table, SCHEME).data
     record = ColumnsRecord.newest(noted, current) or ColumnsRecord.newest(noted)
     if record is None:

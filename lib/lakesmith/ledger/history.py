@@ -6,7 +6,7 @@ recorded. Records are authoritative for history; the log says what is live.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -135,9 +135,9 @@ class Ledger:
             return self.lake.open(table)
         return open_night(self.lake, self.ops, table, self.night)
 
-    def known(self, kind: type[Kept], *, table: str | None = None) -> list[Kept]:
-        """All records of one kind, or one table's, oldest first; as of a night, those written until it had ended."""
-        return self.ops.records(kind, table=table, until=self.night.recorded_at if self.night else None)
+    def known(self, kind: type[Kept], *, tables: Collection[str] | None = None) -> list[Kept]:
+        """All records of one kind, or those of some tables, oldest first; as of a night, those written until it had ended."""
+        return self.ops.records(kind, tables=tables, until=self.night.recorded_at if self.night else None)
 
     def timeline(self, model: str) -> ModelTimeline:
         """What became of every version of a model, as the table has it at this moment, or had it when the night had ended."""
@@ -153,11 +153,12 @@ class Ledger:
 
     def refresh(self, tables: Iterable[str]) -> None:
         """Forgets what was read of these tables, so that the next question sees the present."""
-        for table in tables:
+        forgotten = set(tables)
+        for table in forgotten:
             self._live.pop(table, None)
-            if self._histories is not None:
-                self._histories.pop(table, None)
-                self._load(table)
+        if self._histories is not None:
+            self._histories |= {table: TableHistory() for table in forgotten}
+            self._load(forgotten)
 
     def record(self, records: Iterable[BatchRecord]) -> tuple[BatchRecord, ...]:
         """Appends batch records, each later than all of its table before it, whatever this machine's clock says."""
@@ -204,9 +205,9 @@ class Ledger:
         self.ops.append([record])
         return record
 
-    def _load(self, table: str | None) -> None:
+    def _load(self, tables: Collection[str] | None) -> None:
         assert self._histories is not None
-        for record in self.known(BatchRecord, table=table):
+        for record in self.known(BatchRecord, tables=tables):
             self._histories.setdefault(record.table, TableHistory()).add(record)
 
     def _found(self, table: str, opened: DeltaTable | None) -> LiveTable | None:
