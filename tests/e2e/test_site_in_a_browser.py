@@ -16,6 +16,7 @@ from lakesmith.site.drift_report import write_reports
 from lakesmith.site.serving import open_server
 from shops import MODEL, SCORES
 from sites import (
+    HOSTILE,
     NIGHTS,
     TROUBLED,
     describe_hostile,
@@ -43,6 +44,7 @@ KINDS = [
     f"batches/bronze.readings/{day(4)}.html",
     "drift.html",
     "drift/gold.usage.html",
+    "drift/silver.readings.html",
     "models.html",
     "scores.html",
     "runs.html",
@@ -65,6 +67,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = make_troubled_lake(tmp_path_factory.mktemp("site") / "meters")
     describe_hostile(workspace)
     plant_metrics(workspace, "gold.usage")
+    plant_metrics(workspace, "silver.readings", HOSTILE)
     out = tmp_path_factory.mktemp("built") / "site"
     build_site(workspace.context(), out)
     return out

@@ -30,7 +30,6 @@ POLICY = (
 """What a browser may load for a page: files of the site and nothing else. A text that got into a page as markup could not run."""
 
 _MARK = ".lakesmith-site.json"
-_FORMAT = 1
 
 
 def package_file(path: str) -> str:
@@ -135,7 +134,7 @@ class Folder:
         gone = set(self._before["digests"]) - set(self._digests)
         for path in gone:
             (self.root / path).unlink(missing_ok=True)
-        mark = {"format": _FORMAT, "version": __version__, "digests": self._digests, "keys": self._keys}
+        mark = {"made_by": _made_by(), "digests": self._digests, "keys": self._keys}
         (self.root / _MARK).write_text(json.dumps(mark, sort_keys=True), encoding="utf-8")
         return len(gone)
 
@@ -146,11 +145,16 @@ class Folder:
 
 
 def _read_mark(mark: Path) -> dict[str, dict[str, str]]:
-    """What the build before left; nothing of it counts where another version made it."""
+    """What the build before left; none of its pages stays unseen where another version made it."""
     try:
         found: Mapping[str, Any] = json.loads(mark.read_text(encoding="utf-8"))
     except ValueError:
         found = {}
-    digests = dict(found.get("digests", {}))
-    same = found.get("format") == _FORMAT and found.get("version") == __version__
-    return {"digests": digests, "keys": dict(found.get("keys", {})) if same else {}}
+    same = found.get("made_by") == _made_by()
+    return {"digests": dict(found.get("digests", {})), "keys": dict(found.get("keys", {})) if same else {}}
+
+
+def _made_by() -> str:
+    """Changes with whatever pages are made by: this version, and the templates as they are."""
+    texts = [package_file(f"templates/{name}") for name in ("base.html", "parts.html", "batch.html")]
+    return f"{__version__} {hashlib.sha256(''.join(texts).encode()).hexdigest()[:16]}"

@@ -55,6 +55,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     workspace = make_troubled_lake(tmp_path_factory.mktemp("site") / "meters")
     describe_hostile(workspace)
     plant_metrics(workspace, "gold.usage")
+    plant_metrics(workspace, "silver.readings", HOSTILE)
     return workspace
 
 
@@ -195,6 +196,7 @@ def test_markup_in_data_is_shown_as_text_everywhere(site: Path) -> None:
         f"batches/gold.usage/{day(5)}.html",
         f"batches/silver.readings/{day(9)}.html",
         "drift/gold.usage.html",
+        "drift/silver.readings.html",
     } <= shown
 
 
