@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Request
 
 __all__ = ["Watched", "chromium", "watched_page"]
 
@@ -53,9 +53,14 @@ def watched_page(browser: Browser, **how: object) -> Iterator[Watched]:
         lambda said: watched.errors.append(said.text) if said.type in ("error", "warning") else None,
     )
     page.on("pageerror", lambda error: watched.errors.append(str(error)))
-    page.on("requestfailed", lambda request: watched.errors.append(f"not loaded: {request.url}"))
+    page.on("requestfailed", lambda request: watched.errors.extend(_failure(request)))
     page.on("dialog", lambda dialog: (watched.errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
     try:
         yield watched
     finally:
         page.close()
+
+
+def _failure(request: Request) -> list[str]:
+    """What was not loaded; what a page still asked for when it was left is no failure."""
+    return [] if request.failure == "net::ERR_ABORTED" else [f"not loaded: {request.url}"]
