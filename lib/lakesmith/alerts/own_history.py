@@ -46,7 +46,7 @@ def bounds_of(
     least: int,
     factor: float,
     floor: float,
-    relative_floor: float = 0.05,
+    relative_floor: float = 0.1,
     counts: bool = False,
 ) -> Bounds | None:
     """The bounds of a day by the same weekday of the weeks before it; None with too few of them.

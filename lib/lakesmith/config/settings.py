@@ -338,7 +338,7 @@ class HistorySettings(_Section):
 
     weeks: PositiveInt = 13
     least: Annotated[PositiveInt, Field(ge=4)] = 6
-    factor: Annotated[float, Field(gt=0, strict=False)] = 6.0
+    factor: Annotated[float, Field(gt=0, strict=False)] = 5.0
 
 
 class RetrainingSettings(_Section):

@@ -50,6 +50,9 @@ class EmailChannel:
             raise Undelivered(
                 self.name, f"{where}: TLS failed ({error.reason or 'no reason given'})"
             ) from None
+        except smtplib.SMTPServerDisconnected:
+            # Which of the two it was, smtplib says in a text only.
+            raise Undelivered(self.name, f"{where} closed the connection, or said nothing in time") from None
         except TimeoutError:
             raise Undelivered(self.name, f"{where}: no answer in time") from None
         except (OSError, ValueError, smtplib.SMTPException) as error:
