@@ -115,6 +115,10 @@ wheel-check: wheel ## Install the wheel, light core only, in a clean environment
 	.cache/wheel-check/bin/lakesmith --help
 	.cache/wheel-check/bin/lakesmith config show
 
+.PHONY: monitoring
+monitoring: env ## Make infra/monitoring/alerts.yml anew from conf/slo.yml
+	$(BIN)/lakesmith metrics rules infra/monitoring/alerts.yml
+
 # --- upkeep --------------------------------------------------------------------------------------------------------
 
 LOCK := $(UV) pip compile --quiet --python-version 3.11 --generate-hashes --upgrade -c requirements/constraints.txt

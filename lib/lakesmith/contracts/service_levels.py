@@ -155,10 +155,9 @@ def _table(entry: Entry, graph: TableGraph) -> str | None:
 
 def _time(entry: Entry) -> time | None:
     text = entry.value
-    # Without quotes YAML 1.1 takes 06:00 for a number to the base of 60.
     found = _TIME.fullmatch(text) if isinstance(text, str) else None
     if found is None:
-        entry.expected('a time of the day in quotes, like "06:00"')
+        entry.expected("a time of the day with two digits each, like 06:00")
         return None
     return time(int(found[1]), int(found[2]))
 
