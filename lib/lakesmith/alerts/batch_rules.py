@@ -10,7 +10,7 @@ from datetime import date
 
 from lakesmith.alerts.decisions import Violation
 from lakesmith.alerts.facts import NightFacts
-from lakesmith.alerts.own_history import bounds_of
+from lakesmith.alerts.own_history import Bounds, bounds_of
 from lakesmith.contracts.days import merge_days
 from lakesmith.contracts.model import Severity
 from lakesmith.ledger.records import BatchOutcome, BatchRecord
@@ -185,11 +185,7 @@ def history_deviation(facts: NightFacts) -> list[Violation]:
                 counts=name == _ROWS,
             )
             if bounds is not None and not bounds.holds(values[day]):
-                low = max(0.0, bounds.low) if bounds.middle >= 0 else bounds.low
-                odd[name] = (
-                    f"{name} {shown(values[day])}, usually {shown(bounds.middle)} "
-                    f"({shown(low)} .. {shown(bounds.high)})"
-                )
+                odd[name] = f"{name} {shown(values[day], bounds)}"
         if odd:
             more = f"; and {len(odd) - _NAMED} more" if len(odd) > _NAMED else ""
             text = f"{day}, by its weekday: {'; '.join(list(odd.values())[:_NAMED])}{more}"
@@ -197,7 +193,8 @@ def history_deviation(facts: NightFacts) -> list[Violation]:
     return found
 
 
-_Figure = tuple[dict[date, float], float, Callable[[float], str]]
+_Figure = tuple[dict[date, float], float, Callable[[float, Bounds], str]]
+"""Values by day, the least that counts as a deviation, and how a value is told beside its bounds."""
 
 
 def _volumes(facts: NightFacts) -> dict[str, dict[str, _Figure]]:
@@ -210,7 +207,7 @@ def _volumes(facts: NightFacts) -> dict[str, dict[str, _Figure]]:
             for day in history.records
             if not _is_closed(facts, table, day) and (record := history.standing(day)) is not None
         }
-        found[table] = {_ROWS: (rows, 1.0, lambda value: f"{value:,.0f}")}
+        found[table] = {_ROWS: (rows, 1.0, _told_count)}
     return found
 
 
@@ -229,12 +226,30 @@ def _profiled(facts: NightFacts) -> dict[str, dict[str, _Figure]]:
             sums.setdefault(key, {})[day] = row["avg"] * values
     found: dict[str, dict[str, _Figure]] = {}
     for (table, column), by_day in nulls.items():
-        figure: _Figure = (by_day, 0.5, lambda value: f"{value:.1f} %")
+        figure: _Figure = (by_day, 0.5, _told_share)
         found.setdefault(table, {})[f"nulls of {column}"] = figure
     for (table, column), by_day in sums.items():
         least = 0.05 * max(abs(value) for value in by_day.values())
-        found.setdefault(table, {})[f"sum of {column}"] = (by_day, least, lambda value: f"{value:,.6g}")
+        found.setdefault(table, {})[f"sum of {column}"] = (by_day, least, _told_part)
     return found
+
+
+def _told_count(value: float, bounds: Bounds) -> str:
+    low, high = max(0.0, bounds.low), bounds.high
+    return f"{value:,.0f}, usually {bounds.middle:,.0f} ({low:,.0f} .. {high:,.0f})"
+
+
+def _told_share(value: float, bounds: Bounds) -> str:
+    low, high = max(0.0, bounds.low), min(100.0, bounds.high)
+    return f"{value:.1f} %, usually {bounds.middle:.1f} % ({low:.1f} % .. {high:.1f} %)"
+
+
+def _told_part(value: float, bounds: Bounds) -> str:
+    """A sum may be one person's amount: told is only how it relates to those before."""
+    if not bounds.middle:
+        return "is not about 0 any more"
+    low, high = sorted((bounds.low / bounds.middle, bounds.high / bounds.middle))
+    return f"{100 * value / bounds.middle:.0f} % of the usual ({100 * low:.0f} % .. {100 * high:.0f} %)"
 
 
 def _is_closed(facts: NightFacts, table: str, day: date) -> bool:

@@ -166,10 +166,6 @@ class NightFacts:
         )
         return rows or ()
 
-    def is_there(self, table: str) -> bool:
-        """True when a table was ever made."""
-        return self.watched.ledger.open(table) is not None
-
     @cached_property
     def service_levels(self) -> Sequence[Attainment]:
         """How the promises of conf/slo.yml are kept."""

@@ -142,7 +142,7 @@ def test_null_rates_and_sums_are_compared_too(empty: Workspace) -> None:
 
     assert said(check(empty, 29), "history_deviation") == {
         "gold.usage": "2024-01-29, by its weekday: nulls of cost 30.0 %, usually 0.0 % (0.0 % .. 2.5 %); "
-        "sum of cost 70, usually 500 (250 .. 750)"
+        "sum of cost 14 % of the usual (50 % .. 150 %)"
     }
 
 
