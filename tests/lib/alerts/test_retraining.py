@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -87,6 +88,26 @@ def test_a_training_answers_and_nights_before_it_do_not_count_again(shop: Worksp
     assert standing_request(ops.records(RetrainingRecord), MODEL) is None
     assert due(shop, 8, *said, spoke(7), spoke(8)) == []
     assert due(shop, 9, *said, spoke(7), spoke(8), spoke(9)) == [(MODEL, "drift on 3 of the last 7 nights")]
+
+
+def test_a_training_by_hand_is_an_answer_too(shop: Workspace) -> None:
+    trained = TRAINED + timedelta(days=5, hours=12)
+    shop.context().ledger.ops.append(
+        [ModelEvent(MODEL, 2, ModelEventKind.REGISTERED, trained, None, 1, "r", "d", night(6), "x")]
+    )
+
+    assert due(shop, 7, spoke(5), spoke(6), spoke(7)) == []
+
+
+def test_a_night_that_was_answered_and_is_checked_again_does_not_count_again(shop: Workspace) -> None:
+    due(shop, 6, *(spoke(n) for n in (4, 5, 6)))
+    trained = TRAINED + timedelta(days=5, hours=12)
+    shop.context().ledger.ops.append(
+        [RetrainingRecord(MODEL, RetrainingEvent.ANSWERED, night(6), trained, "requested", 2)]
+    )
+    again = replace(spoke(6), recorded_at=trained + timedelta(hours=1))
+
+    assert due(shop, 8, again, spoke(7), spoke(8)) == []
 
 
 def test_a_model_that_was_never_trained_is_not_trained_again(tmp_path: Path) -> None:

@@ -148,10 +148,12 @@ def test_what_failed_is_mended_in_time_or_not(meters: Workspace) -> None:
         *(batch(2, at(3, 1), **failed), batch(2, at(3, 7))),
         batch(3, at(4, 1), "silver.readings", **failed),
         batch(4, at(5, 1)),
+        # From the first failure on, however often it was tried in between.
+        *(batch(5, at(1, 1), **failed), batch(5, at(1, 4), **failed), batch(5, at(1, 7))),
     ]
-    assert kept(meters, level, *records, now=at(4, 5)) == {2: True, 3: False}
-    assert kept(meters, level, now=at(4, 7)) == {2: True, 3: False, 4: False}
-    assert kept(meters, replace(level, table="gold.usage"), now=at(4, 7)) == {2: True, 3: False}
+    assert kept(meters, level, *records, now=at(4, 5)) == {1: False, 2: True, 3: False}
+    assert kept(meters, level, now=at(4, 7)) == {1: False, 2: True, 3: False, 4: False}
+    assert kept(meters, replace(level, table="gold.usage"), now=at(4, 7)) == {1: False, 2: True, 3: False}
 
 
 def test_a_project_without_promises_keeps_none(meters: Workspace) -> None:
