@@ -134,6 +134,10 @@ wheel-check: wheel ## Install the wheel, light core only, in a clean environment
 	.cache/wheel-check/bin/lakesmith --help
 	.cache/wheel-check/bin/lakesmith config show
 
+.PHONY: monitoring
+monitoring: env ## Make infra/monitoring/alerts.yml anew from conf/slo.yml
+	$(BIN)/lakesmith metrics rules infra/monitoring/alerts.yml
+
 .PHONY: hooks
 hooks: env ## Have git take the answers out of notebooks before they are committed
 	$(BIN)/nbstripout --install

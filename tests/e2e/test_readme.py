@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -42,9 +43,12 @@ PAGES = [
     "docs/analysts.md",
     "docs/maintenance.md",
     "docs/lineage.md",
+    "docs/alerts.md",
+    "docs/deployment.md",
+    "docs/readiness.md",
 ]
 # Commands that have commands of their own.
-GROUPS = ("catalog", "config", "models", "quarantine")
+GROUPS = ("alerts", "catalog", "config", "metrics", "models", "quarantine")
 CHAPTER = "A table of your own in ten minutes"
 # The README's output is as wide as a page of text, not as the terminal of whoever runs this.
 WIDTH = "100"
@@ -309,6 +313,15 @@ def test_the_demo_is_shown_with_every_table() -> None:
     assert [line.split()[0] for line in table.splitlines()[1:]] == list(load_project(ROOT).graph.order)
 
 
+def leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The settings of a file by their whole keys; a section without keys is a value."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
 def test_every_setting_is_documented_with_its_default() -> None:
     """`none` in the page: conf/base.yml leaves it open."""
     documented = {
@@ -316,20 +329,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         for key, default, _ in rows(page("docs/settings.md"), "| key | default | meaning |")
     }
     base = yaml.safe_load(page("conf/base.yml"))
-    sections = (
-        "spark",
-        "lease",
-        "publish",
-        "staging",
-        "quality",
-        "serving",
-        "retention",
-        "maintenance",
-        "mlflow",
-        "openlineage",
-    )
-    written = {f"{section}.{key}": value for section in sections for key, value in base[section].items()}
-    written |= {key: value for key, value in base.items() if key not in sections}
+    written = dict(leaves(base))
     effective = {setting.key for setting in load_settings("dev", ROOT, {}).effective()}
     chosen_elsewhere = {"environment", "project_root"}
     in_no_file = {"landing_root", "lake_root", "storage_options"}
@@ -343,8 +343,8 @@ def test_every_setting_is_documented_with_its_default() -> None:
 def test_every_variable_is_a_setting(name: str, tmp_path: Path) -> None:
     """LAKESMITH_LAKE_ROOT is the one that is shown for being wrong."""
     named = set(re.findall(r"LAKESMITH_\w+", page(name))) - {"LAKESMITH_LAKE_ROOT", "LAKESMITH__"}
-    values = {"MEMORY": "4g", "ROOT": str(tmp_path), "WAIT": "5m"}
-    for variable in named - {"LAKESMITH_ENV", "LAKESMITH_PROJECT"}:
+    values = {"MEMORY": "4g", "ROOT": str(tmp_path), "WAIT": "5m", "URL": "https://example.org"}
+    for variable in named - {"LAKESMITH_ENV", "LAKESMITH_PROJECT", "LAKESMITH_ACTOR"}:
         value = next((v for ending, v in values.items() if variable.endswith(ending)), "3")
         origins = {s.origin for s in load_settings("dev", ROOT, {variable: value}).effective()}
         assert f"variable {variable}" in origins

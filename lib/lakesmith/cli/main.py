@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from lakesmith import __version__
 from lakesmith.cli import (
+    alerts,
     audit,
     catalog,
     config_show,
@@ -21,6 +22,7 @@ from lakesmith.cli import (
     forget,
     lineage,
     maintain,
+    metrics,
     models,
     nights,
     quality,
@@ -29,6 +31,7 @@ from lakesmith.cli import (
     restore,
     simulate,
     site,
+    slo,
     sql,
     status,
 )
@@ -135,6 +138,17 @@ _models.command("rollback")(models.rollback)
 _models.command("reproduce")(models.reproduce)
 _models.command("refit", hidden=True)(models.refit)
 _app.add_typer(_models, name="models")
+_app.command("slo")(slo.command)
+_alerts = typer.Typer(help="What is wrong after a night, and whom that was told.", no_args_is_help=True)
+_alerts.command("list")(alerts.list_alerts)
+_alerts.command("check")(alerts.check)
+_alerts.command("test")(alerts.send_test)
+_app.add_typer(_alerts, name="alerts")
+_metrics = typer.Typer(help="Figures of the lake for Prometheus. No JVM.", no_args_is_help=True)
+_metrics.command("serve")(metrics.serve)
+_metrics.command("write")(metrics.write)
+_metrics.command("rules")(metrics.rules)
+_app.add_typer(_metrics, name="metrics")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -56,6 +56,9 @@ def train(
     promote_it: Annotated[
         bool, typer.Option("--promote", help="Make it the champion when it passes every gate.")
     ] = False,
+    if_requested: Annotated[
+        bool, typer.Option("--if-requested", help="Only if alerts have requested it; else leave, with 0.")
+    ] = False,
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
@@ -67,14 +70,25 @@ def train(
     For example:
 
         lakesmith train repurchase --as-of 2011-06-30 --promote
+
+        lakesmith train repurchase --if-requested
     """
     from lakesmith.cli.models_text import trained_json, trained_lines
     from lakesmith.cli.progress import training_progress
     from lakesmith.cli.spark import start_spark
+    from lakesmith.ledger.retraining import RetrainingRecord, standing_request
 
     invocation = Invocation(env, project)
     context = invocation.open()
     declaration = context.project.model(model)
+    if if_requested:
+        request = standing_request(context.ledger.ops.records(RetrainingRecord), model)
+        if request is None:
+            answer(f"{model}: no retraining is requested.") if not as_json else answer_json(
+                {"requested": False}
+            )
+            return int(ExitCode.DONE)
+        reason = f"requested on {request.night}: {request.reason}"
     start_spark(context)
     # Only now: without Spark's packages it cannot be imported.
     from lakesmith.engine.keeping import train_and_keep

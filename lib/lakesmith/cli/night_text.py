@@ -42,10 +42,32 @@ def night_lines(night: NightResult, graph: TableGraph, invocation: Invocation) -
     lines += _warnings(night)
     if night.decisions:
         lines += ["", "models:", *(f"  {decision}" for decision in night.decisions)]
+    lines += _alerts(night, invocation)
     verdict = Text(f"{night.exit_code.name.lower()} (exit code {int(night.exit_code)})", style=_style(night))
     spent = f": {night.seconds:.1f} s, {count(night.spark_jobs, 'Spark job')}"
     again = "; the same command can go better later" if night.exit_code and night.retryable else ""
     lines += ["", Text.assemble(verdict, spent, again)]
+    return lines
+
+
+def _alerts(night: NightResult, invocation: Invocation) -> list[RenderableType]:
+    """How many alerts came and went, and which channels took no message; nothing while all is quiet."""
+    found = night.alerts
+    if found is None or not (found.standing or found.resolved or found.undelivered or found.unasked):
+        return []
+    counts = {"opened": found.opened, "resolved": found.resolved}
+    said = [f"{len(alerts):,} {word}" for word, alerts in counts.items() if alerts]
+    said.append(f"{len(found.standing):,} open: {invocation.command('alerts list --open')}")
+    lines: list[RenderableType] = ["", f"alerts: {', '.join(said)}"]
+    lines += [f"  a retraining of {model} was requested" for model in found.requested]
+    lines += [
+        Text.assemble((f"  the channel {channel} took no message", "bold red"), f": {reason}")
+        for channel, reason in found.undelivered.items()
+    ]
+    lines += [
+        Text.assemble((f"  the rule {rule} could not be asked", "bold red"), f": {error}")
+        for rule, error in found.unasked.items()
+    ]
     return lines
 
 

@@ -26,7 +26,14 @@ __all__ = ["Layers", "Origin"]
 _PREFIX = "LAKESMITH__"
 _SECRETS = "storage_options"
 # Where a value may hold a secret, so that no message shows one.
-_GUARDED = ((_SECRETS,), ("spark", "conf"), ("mlflow",), ("openlineage",))
+_GUARDED = (
+    (_SECRETS,),
+    ("spark", "conf"),
+    ("mlflow",),
+    ("openlineage",),
+    ("alerts", "webhook"),
+    ("alerts", "email"),
+)
 _LOADERS_OWN = {
     "environment": "is chosen by --env or the variable LAKESMITH_ENV",
     "project_root": "is the folder that is worked in, or the variable LAKESMITH_PROJECT",
@@ -67,7 +74,8 @@ def _keys(model: type[BaseModel]) -> _Keys:
             nested = any(get_origin(inner) is Mapping for inner in get_args(kind))
             keys[info.alias or name] = _Kind.TREE if nested else _Kind.FREE
         else:
-            text = {kind, *get_args(kind)} & {str, Path} and set(get_args(kind)) <= {str, NoneType}
+            texts = {str, SecretStr}
+            text = {kind, *get_args(kind)} & {Path, *texts} and set(get_args(kind)) <= {NoneType, *texts}
             keys[info.alias or name] = _Kind.TEXT if text else _Kind.OTHER
     return keys
 

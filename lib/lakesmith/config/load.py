@@ -161,6 +161,8 @@ def _message(details: Any, is_parameter: bool) -> str:
             return str(details["ctx"]["error"])
         case "greater_than_equal":
             return f"must be at least {details['ctx']['ge']}, found {found}"
+        case "literal_error":
+            return f"expected {details['ctx']['expected']}, found {found}"
         case "greater_than":
             return f"must be more than {details['ctx']['gt']}, found {found}"
         case kind:

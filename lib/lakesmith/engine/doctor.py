@@ -25,6 +25,7 @@ from lakesmith.config.load import load_settings
 from lakesmith.config.settings import Settings
 from lakesmith.contracts.load import load_project
 from lakesmith.contracts.project import Project
+from lakesmith.contracts.service_levels import load_service_levels
 from lakesmith.engine.context import Context
 from lakesmith.errors import ConfigurationError, InvalidProject, InvalidSettings, LakesmithError
 from lakesmith.ledger.fingerprint import SCHEME
@@ -42,13 +43,15 @@ _EXTRAS = {
     "quality": ("great-expectations", "pandas"),
     "ml": ("mlflow",),
     "aws": ("boto3",),
+    "metrics": ("prometheus-client",),
     "site": ("jinja2",),
 }
 _NEEDED_BY = {
     "spark": "run, backfill and demo need it",
     "quality": "suites that Spark's aggregates cannot answer need it",
     "ml": "models need it",
-    "aws": "lakes on S3 need it",
+    "aws": "lakes on S3 and alerts by SNS need it",
+    "metrics": "lakesmith metrics needs it",
     "site": "the web pages need it",
 }
 _SAFE_SCHEMES = ("s3", "s3a", "gs", "abfs", "abfss", "az")
@@ -106,6 +109,7 @@ def examine(environment: str | None, project_root: Path | None) -> Iterator[Chec
     project: Project | None = None
     try:
         project = _project(settings)
+        load_service_levels(settings.project_root, project.graph)
         rules = sum(len(c.suite.expectations) for c in project.graph.contracts.values())
         tables, sources = len(project.graph.contracts), len(project.graph.sources)
         yield _ok("contracts", f"{tables} tables of {sources} sources, {rules} expectations")

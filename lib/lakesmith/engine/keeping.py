@@ -18,6 +18,7 @@ from lakesmith.engine.context import Context
 from lakesmith.engine.training import Trained, TrainingProgress, known_night, recipe, train
 from lakesmith.ledger.model_events import ModelEvent, TrainedOn
 from lakesmith.ledger.ops import now
+from lakesmith.ledger.retraining import RetrainingEvent, RetrainingRecord, standing_request
 from lakesmith.ml import plots
 from lakesmith.ml.card import model_card
 from lakesmith.ml.card_facts import CardFacts, ChampionFact, SplitFact, TableFact, TrialFact
@@ -29,7 +30,7 @@ from lakesmith.ml.serving import ModelFacts
 from lakesmith.ml.store import ModelStore
 from lakesmith.ml.tracking import TrainingLog, flat_metrics, log_training
 
-__all__ = ["CARD", "bring_into_use", "keep", "next_batch", "train_and_keep"]
+__all__ = ["CARD", "bring_into_use", "keep", "next_batch", "requested", "train_and_keep"]
 
 CARD = "model_card.md"
 """The card's place in a run."""
@@ -97,9 +98,20 @@ def train_and_keep(
     if progress is not None:
         progress.step("keeping it in MLflow")
     event = keep(context, trained, reason)
+    if requested(context, declaration.name) is not None:
+        # Whatever the gates say: the same training on the next night would say the same.
+        answer = RetrainingRecord(
+            declaration.name, RetrainingEvent.ANSWERED, known, now(), reason, event.version
+        )
+        context.ledger.ops.append([answer])
     if promote and trained.passed:
         event = bring_into_use(context, declaration, event.version, reason=reason)
     return trained, event
+
+
+def requested(context: Context, model: str) -> RetrainingRecord | None:
+    """The request for a retraining of a model that no training has answered yet."""
+    return standing_request(context.ledger.ops.records(RetrainingRecord), model)
 
 
 def bring_into_use(

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
 from lakesmith.contracts.days import BatchRange, merge_days
+from lakesmith.engine.alerting import after_night
 from lakesmith.engine.context import Context
 from lakesmith.engine.outcome import NightResult, TableResult
 from lakesmith.errors import InputMissing, SparkLost, Stopped
@@ -106,7 +108,7 @@ def execute(context: Context, plan: Plan, progress: Progress | None = None) -> N
 
     Every table is judged again when its turn comes: what its parents published, or did not, decides. A signal to stop, or a
     JVM that is gone, ends it; the tables after that are not in the result. After a plan for the whole graph one record names the
-    version of every table.
+    version of every table. After that alerts are checked, unless somebody told the process to end.
     """
     if plan.steps:
         # Here, not above: a night with nothing to do must not pay for importing Spark.
@@ -148,7 +150,9 @@ def execute(context: Context, plan: Plan, progress: Progress | None = None) -> N
     context.events.night_ended(night)
     if plan.steps and _is_whole(context, plan.nights, results):
         _record_night(context, plan, night)
-    return night
+    if night.stopped:
+        return night
+    return replace(night, alerts=after_night(context, plan))
 
 
 def all_nights(context: Context) -> BatchRange | None:

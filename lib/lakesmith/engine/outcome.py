@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TYPE_CHECKING
 
 from lakesmith.contracts.days import BatchRange
 from lakesmith.errors import ExitCode, InputMissing, Stopped, exit_code_of, is_retryable
 from lakesmith.ledger.records import BatchOutcome, RunRecord
 from lakesmith.ledger.state import BatchState
+
+if TYPE_CHECKING:
+    from lakesmith.alerts.check import Checked
 
 __all__ = ["NightResult", "TableResult"]
 
@@ -63,12 +67,14 @@ class NightResult:
         tables: in the order in which their turn came.
         seconds: wall time.
         decisions: what the night's scores meant for the versions in use, in words.
+        alerts: what is wrong after it; None where that was not looked at.
     """
 
     nights: BatchRange
     tables: Mapping[str, TableResult]
     seconds: float
     decisions: tuple[str, ...] = ()
+    alerts: Checked | None = None
 
     @property
     def spark_jobs(self) -> int:
@@ -142,6 +148,7 @@ class NightResult:
             "spark_jobs": self.spark_jobs,
             "models": list(self.decisions),
             "tables": [_table_json(result) for result in self.tables.values()],
+            "alerts": self.alerts.to_json() if self.alerts is not None else None,
         }
 
 

@@ -132,15 +132,22 @@ def submit_training(file: Path, arguments: Sequence[str]) -> ExitCode:
     parser.add_argument("--as-of", help="the last night to know, YYYY-MM-DD (default: the last with labels)")
     parser.add_argument("--reason", default="asked for", help="why, for the record")
     parser.add_argument("--promote", action="store_true", help="make it the champion if every gate passes")
+    parser.add_argument("--if-requested", action="store_true", help="only if alerts have requested it")
     parser.add_argument("--env", default=None, help="the environment: conf/<env>.yml")
     _log_to_stderr()
     options = parser.parse_args(arguments)
     try:
         with stops_on_signals():
-            from lakesmith.engine.keeping import train_and_keep
+            from lakesmith.engine.keeping import requested, train_and_keep
 
             context = open_context(options.env, _project_of(file))
             declaration = context.project.model(options.model)
+            if options.if_requested:
+                request = requested(context, declaration.name)
+                if request is None:
+                    log.info("%s: no retraining is requested", declaration.name)
+                    return ExitCode.DONE
+                options.reason = f"requested on {request.night}: {request.reason}"
             night = parse_night(options.as_of) if options.as_of else None
             trained, event = train_and_keep(
                 context, declaration, night, options.reason, promote=options.promote

@@ -15,6 +15,7 @@ from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from lakesmith.errors import UnsupportedTable
+from lakesmith.ledger.alerts import AlertRecord
 from lakesmith.ledger.audit_trail import AuditRecord
 from lakesmith.ledger.circuit import CircuitRecord
 from lakesmith.ledger.columns import ColumnsRecord
@@ -23,6 +24,7 @@ from lakesmith.ledger.location import LakeLocation, open_delta
 from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ledger.records import BatchRecord, NightRecord, QualityRecord, Record, RunRecord
 from lakesmith.ledger.retired import RetiredRecord
+from lakesmith.ledger.retraining import RetrainingRecord
 
 __all__ = ["FORMAT", "OPS_TABLES", "Kept", "Ops", "in_order", "now"]
 
@@ -46,6 +48,8 @@ OPS_TABLES: dict[str, type[Record]] = {
     "ops.retired": RetiredRecord,
     "ops.forgotten": ForgottenRecord,
     "ops.columns": ColumnsRecord,
+    "ops.alerts": AlertRecord,
+    "ops.retraining": RetrainingRecord,
 }
 _TABLE_OF = {kind: table for table, kind in OPS_TABLES.items()}
 

@@ -17,6 +17,56 @@ from lakesmith.errors import ConfigurationError, ExitCode, InvalidSettings, Proj
 
 Write = Callable[..., Path]
 
+ALERTS = {
+    "log": True,
+    "cool_down": 72000,
+    "look_back": 7,
+    "timeout": 10,
+    "runbooks": "docs/runbooks",
+    "quarantine_near": 0.8,
+    "burn_rate": 2.0,
+    "rules.batch_failed": "critical",
+    "rules.batch_rejected": "critical",
+    "rules.batch_blocked": "warning",
+    "rules.batch_foreign": "critical",
+    "rules.table_not_updated": "critical",
+    "rules.report_missing": "warning",
+    "rules.quarantine_share": "warning",
+    "rules.critical_expectations": "critical",
+    "rules.warning_expectations": "warning",
+    "rules.zero_scores": "critical",
+    "rules.scores_degraded": "warning",
+    "rules.model_rolled_back": "critical",
+    "rules.rollout_stepped_back": "warning",
+    "rules.circuit_open": "critical",
+    "rules.drift": "warning",
+    "rules.performance": "warning",
+    "rules.history_deviation": "warning",
+    "rules.slo_burn": "warning",
+    "rules.retraining_requested": "warning",
+    "rules.channel_failed": "critical",
+    "history.weeks": 13,
+    "history.least": 6,
+    "history.factor": 5.0,
+    "retraining.violations": 3,
+    "retraining.nights": 7,
+    "retraining.rules": ["drift", "performance"],
+    "webhook.url": None,
+    "webhook.least": "warning",
+    "email.host": None,
+    "email.port": 587,
+    "email.security": "starttls",
+    "email.username": None,
+    "email.password": None,
+    "email.sender": None,
+    "email.to": [],
+    "email.least": "warning",
+    "sns.topic": None,
+    "sns.region": None,
+    "sns.endpoint": None,
+    "sns.least": "warning",
+}
+
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
@@ -98,6 +148,7 @@ def test_effective_lists_every_setting_with_its_origin(write: Write) -> None:
         EffectiveSetting("openlineage.endpoint", "api/v1/lineage", "default"),
         EffectiveSetting("openlineage.timeout", 5, "default"),
         EffectiveSetting("openlineage.api_key", None, "default"),
+        *(EffectiveSetting(f"alerts.{key}", value, "default") for key, value in ALERTS.items()),
         EffectiveSetting(
             "storage_options.aws_secret_access_key",
             "********",
@@ -275,7 +326,7 @@ def test_of_two_variables_the_deeper_one_wins(write: Write) -> None:
 
 ALLOWED = (
     "landing_root, lake_root, jars_dir, spark, lease, publish, staging, quality, serving, retention, maintenance, "
-    "mlflow, openlineage, "
+    "mlflow, openlineage, alerts, "
     "storage_options, parameters, models"
 )
 

@@ -1,0 +1,1 @@
+"""Alerts: what is wrong after a night, whom to tell, and when it is over."""

@@ -1,0 +1,1 @@
+"""Metrics for Prometheus, read from the ledger without a JVM."""
