@@ -310,11 +310,13 @@ class Profile:
     """That the batches of a table are profiled, and how.
 
     Args:
+        columns: what is profiled; none means all.
         slices: Spark SQL expressions over the columns; each value of each is profiled by itself, too.
         baseline: None compares with the period before only.
         repeated: the batches hold the same entities again and again, so that several have no more independent rows than one.
     """
 
+    columns: tuple[str, ...] = ()
     slices: tuple[str, ...] = ()
     baseline: Baseline = Baseline()
     repeated: bool = False
@@ -327,7 +329,7 @@ class Watched:
     Args:
         table: its name.
         profile: how.
-        columns: its columns, without the partition column.
+        columns: those that are profiled.
         score: the column that holds the scores of the baseline's model; None in any other table.
         rows: the input that is the batch itself.
         past: the input that is the batches of the baseline; None without such.

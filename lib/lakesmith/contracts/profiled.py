@@ -1,6 +1,7 @@
 """The grammar of `profile:` and `trends:`, and what a table of profiles reads.
 
-Owns what a contract may say about being profiled, every message about that, and the inputs of a table whose rows are the profiles:
+Owns what a contract may say about being profiled, every message about that, and the inputs of a table whose rows are the
+profiles:
 they follow from the tables that ask for it, so that nothing has to be listed twice.
 """
 
@@ -12,9 +13,9 @@ from dataclasses import replace
 from lakesmith.config.yaml_text import describe
 from lakesmith.contracts.days import BatchRange, parse_day
 from lakesmith.contracts.declaration import ModelDeclaration
+from lakesmith.contracts.links import ReadContract
 from lakesmith.contracts.model import Baseline, Column, Contract, Input, Profile, Watched
 from lakesmith.contracts.problems import Entry, Fields, nearest
-from lakesmith.contracts.links import ReadContract
 from lakesmith.contracts.windows import Window
 
 __all__ = ["PROFILED", "check_profiles", "read_profile", "read_trends", "with_watched"]
@@ -31,13 +32,14 @@ def read_profile(entry: Entry) -> Profile | None:
         return Profile()
     if not isinstance(entry.value, dict):
         entry.report(
-            f"expected true, or keys and values (slices, baseline, repeated), found {describe(entry.value)}"
+            f"expected true, or keys and values (columns, slices, baseline, repeated), found {describe(entry.value)}"
         )
         return None
-    fields = entry.fields((), ("slices", "baseline", "repeated"))
-    no_slices: tuple[str, ...] = ()
+    fields = entry.fields((), ("columns", "slices", "baseline", "repeated"))
+    nothing: tuple[str, ...] = ()
     return Profile(
-        slices=fields.read("slices", _slices, no_slices),
+        columns=fields.read("columns", lambda e: _texts(e, "the name of a column"), nothing),
+        slices=fields.read("slices", lambda e: _texts(e, "an SQL expression over the columns"), nothing),
         baseline=fields.read("baseline", _baseline, Baseline()),
         repeated=fields.read("repeated", Entry.flag, False),
     )
@@ -109,7 +111,7 @@ def _watched(contract: Contract, profile: Profile) -> Watched:
     return Watched(
         contract.table,
         profile,
-        contract.columns,
+        tuple(c for c in contract.columns if not profile.columns or c.name in profile.columns),
         rows=name,
         score=entry.score if entry is not None and entry.model == baseline.model else None,
         past=f"{name}_baseline" if baseline.days is not None else None,
@@ -117,14 +119,16 @@ def _watched(contract: Contract, profile: Profile) -> Watched:
     )
 
 
-def _slices(entry: Entry) -> tuple[str, ...]:
+def _texts(entry: Entry, what: str) -> tuple[str, ...]:
     found: list[str] = []
-    for element in entry.items("a list of SQL expressions"):
-        text = element.text("an SQL expression over the columns")
+    for element in entry.items(f"a list, each {what}"):
+        text = element.text(what)
         if text is not None and text in found:
             element.report(f"{text!r} stands twice")
         elif text is not None:
             found.append(text)
+    if entry.value == []:
+        entry.report(f"expected at least one element, each {what}")
     return tuple(found)
 
 
@@ -169,6 +173,16 @@ def _check_profiled(table: ReadContract, models: Mapping[str, ModelDeclaration],
             f"the batch of a night is there {contract.lag_days} days later only, as lag says; leave it out"
         )
         document.report(("profile",), message)
+    columns = {column.name: column for column in contract.columns}
+    for at, name in enumerate(profile.columns):
+        if columns and name not in columns:
+            document.report(
+                ("profile", "columns", at), f"there is no column {name!r}", nearest(name, columns)
+            )
+    for column in contract.columns:
+        if column.trends and profile.columns and column.name not in profile.columns:
+            message = "is said of profiled columns, and this one is not; name it in profile.columns"
+            document.report(("columns", column.name, "trends"), message)
     model = profile.baseline.model
     if not model:
         return

@@ -16,6 +16,7 @@ from deltalake.exceptions import CommitFailedError
 
 from lakesmith.errors import UnsupportedTable
 from lakesmith.ledger.audit_trail import AuditRecord
+from lakesmith.ledger.baselines import BaselineRecord
 from lakesmith.ledger.circuit import CircuitRecord
 from lakesmith.ledger.columns import ColumnsRecord
 from lakesmith.ledger.forgotten import ForgottenRecord
@@ -46,6 +47,7 @@ OPS_TABLES: dict[str, type[Record]] = {
     "ops.retired": RetiredRecord,
     "ops.forgotten": ForgottenRecord,
     "ops.columns": ColumnsRecord,
+    "ops.baselines": BaselineRecord,
 }
 _TABLE_OF = {kind: table for table, kind in OPS_TABLES.items()}
 

@@ -9,7 +9,8 @@ Three rules decide what an input in trouble does to a batch D:
   audit and never had rows is left out, named and warned of, so that one bad day does not stop a year;
 - a rejected correction leaves the rows published before it, and those are what later days go on reading.
 
-A table of profiles waits for nothing but the first of the tables that it profiles: what is not there that day is left out, and once it
+A table of profiles waits for nothing but the first of the tables that it profiles: what is not there that day is left out, and
+once it
 is there the batch is stale.
 
 A table of scores that declares it may repeat its last scores where a failure blocks it: such a batch is blocked and runnable.
@@ -342,7 +343,9 @@ class Judge:
             return f"the transform changed: {contract.job} or what it calls, its columns or its inputs"
         changed = [name for name, value in record.settings.items() if self._settings.get(name) != value]
         if changed:
-            return f"settings that the transform reads changed: {_listed([f'parameters.{name}' for name in changed])}"
+            return (
+                f"settings that the transform reads changed: {_listed([_setting(name) for name in changed])}"
+            )
         return ""
 
     def _judged_anew(self, contract: Contract, record: BatchRecord) -> str:
@@ -447,6 +450,11 @@ def _not_ours(what: str, standing: BatchRecord | None, found_files: str) -> str:
     if found_files == standing.files:
         return ""
     return f"{what} are not those that run {standing.run_id} published"
+
+
+def _setting(name: str) -> str:
+    """A setting by its full name; transforms read parameters without theirs."""
+    return name if "." in name else f"parameters.{name}"
 
 
 def _why(table: str, day: date, found: BatchState | None) -> str:

@@ -1,6 +1,7 @@
 """What a scan measures of the rows that one task holds, by numpy over Arrow's batches.
 
-Owns the arithmetic of one pass: cells, moments, registers and values of every column, by batch and slice. What is left of a task's
+Owns the arithmetic of one pass: cells, moments, registers and values of every column, by batch and slice. What is left of a
+task's
 rows is a `Partial` for each column and group; partials of all tasks add up. No Spark: tasks and tests call the same functions.
 """
 
@@ -128,7 +129,7 @@ class Partial:
 
 
 def measured(plan: Plan, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """What a task's rows come to: a row a batch and slice with `day`, `slice`, `value` and the pickled partials of all columns."""
+    """What a task's rows come to, a row a batch and slice: `day`, `slice`, `value`, the pickled partials of all columns."""
     found: dict[tuple[Any, int, str | None], list[Partial]] = {}
     for rows in _of_size(batches):
         _Rows(plan, rows).into(found)
