@@ -103,11 +103,11 @@ def main() -> None:
                 seconds, jobs[name] = timed(spark, f"{name} {number}", work)
                 if number:  # the first round warms up
                     found[name].append(seconds)
-    seconds = {name: statistics.median(times) for name, times in found.items()}
+    medians = {name: statistics.median(times) for name, times in found.items()}
     print(f"{asked.rows:,} rows, {len(layouts)} columns, medians of {asked.rounds} rounds")
-    for name, value in seconds.items():
+    for name, value in medians.items():
         print(f"  {name:8} {value:6.2f} s  {jobs[name]} Spark jobs")
-    ratio = (seconds["profile"] + seconds["judge"]) / seconds["write"]
+    ratio = (medians["profile"] + medians["judge"]) / medians["write"]
     print(f"  drift and profile / one Parquet write: {ratio:.2f}")
 
 

@@ -177,7 +177,7 @@ class DriftSettings(_Section):
     effect: PositiveFloat = 0.1
     false_discovery: Annotated[float, Field(gt=0, lt=1)] = 0.01
     least_rows: PositiveInt = 500
-    windows: tuple[PositiveInt, ...] = (1, 7, 28)
+    windows: Annotated[tuple[PositiveInt, ...], Field(strict=False)] = (1, 7, 28)
     usual_factor: Annotated[float, Field(ge=1)] = 2.0
     trend_effect: PositiveFloat = 0.1
     trend_days: Annotated[int, Field(ge=14)] = 28

@@ -90,7 +90,6 @@ def _table(
             named[day] = found
     return ProfiledTable(
         watched,
-        rows.version,
         read_batches(context.spark, context.lake, rows.contract, rows.version, rows.days),
         there,
         named,

@@ -143,7 +143,7 @@ class RowKey:
         batch_date: the last batch of the window.
         slice_key: the expression that slices; None for all rows.
         slice_value: its value.
-        version: of the table that was read; None where it is not known.
+        version: of the table that was read; None in tables of nights, whose rows must not hang on how many runs made them.
     """
 
     table: str

@@ -104,4 +104,5 @@ def drift_of(drift: DeltaTable, night: date, table: str | None = None) -> list[C
 
 def _query(drift: DeltaTable, sql: str) -> list[dict[str, Any]]:
     found = QueryBuilder().register("drift", drift).execute(sql)
-    return pa.RecordBatchReader.from_stream(found).read_all().to_pylist()
+    rows: list[dict[str, Any]] = pa.RecordBatchReader.from_stream(found).read_all().to_pylist()
+    return rows

@@ -48,14 +48,12 @@ class ProfiledTable:
     """A watched table in one run.
 
     Args:
-        version: of the table that is read; None where it was never made.
         rows: of the batches, and perhaps of other days.
         batches: those that are there, empty ones included.
         baselines: of each batch; those without one are profiled on no bins.
     """
 
     watched: Watched
-    version: int | None
     rows: DataFrame
     batches: tuple[date, ...]
     baselines: Mapping[date, NamedBaseline]
@@ -140,7 +138,7 @@ def _layouts(table: ProfiledTable, named: NamedBaseline | None) -> list[ColumnLa
 def _of_batch(
     table: ProfiledTable, found: SliceProfile, named: NamedBaseline | None
 ) -> Iterator[dict[str, Any]]:
-    key = RowKey(table.watched.table, found.batch_date, found.slice_key, found.slice_value, table.version)
+    key = RowKey(table.watched.table, found.batch_date, found.slice_key, found.slice_value)
     facts = _facts(table, found.batch_date, named)
     yield {**table_row(key, found.columns), **facts}
     trends = {column.name: column.trends for column in table.watched.columns}
