@@ -35,8 +35,7 @@ def drift_lines(
         told = f"{day}: nothing was judged; tables need a profile with a baseline, and a batch on that day."
         return [told, "", f"  {invocation.command('status')}"]
     drifted = [column for column in found if column.drifted]
-    verb = "has" if len(drifted) == 1 else "have"
-    lines: list[RenderableType] = [f"{day}: {len(drifted)} of {count(len(found), 'column')} {verb} drifted"]
+    lines: list[RenderableType] = [f"{day}: {_how_many(found)}"]
     for table, group in groupby(found, key=lambda column: column.table_name):
         columns = list(group)
         lines += ["", *_table_lines(table, columns, every=every)]
@@ -44,6 +43,13 @@ def drift_lines(
         table = (drifted or list(found))[0].table_name
         lines += ["", f"All columns: {invocation.command(f'drift {table} --date {day}')}"]
     return lines
+
+
+def _how_many(found: Sequence[ColumnDrift]) -> str:
+    whole, sliced = ([c for c in found if bool(c.slice) is of_slice] for of_slice in (False, True))
+    drifted = sum(column.drifted for column in whole)
+    told = f"{drifted} of {count(len(whole), 'column')} {'has' if drifted == 1 else 'have'} drifted"
+    return f"{told}, and {sum(c.drifted for c in sliced)} of {len(sliced):,} in slices" if sliced else told
 
 
 def _table_lines(table: str, columns: Sequence[ColumnDrift], *, every: bool) -> list[RenderableType]:

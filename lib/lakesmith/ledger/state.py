@@ -77,6 +77,7 @@ class BatchState:
         held: no run touches it, forced or not: a person restored it and has not released it, or what it was made from is gone as
             it is meant to be, as of a file that is replaced in place.
         foreign: why its live files are somebody else's, whatever its state; empty when they are not.
+        any_will_do: for a blocked batch, one of the blockers is enough to let it run.
     """
 
     table: str
@@ -93,6 +94,7 @@ class BatchState:
     audit: str = ""
     held: bool = False
     foreign: str = ""
+    any_will_do: bool = False
 
 
 class Judge:
@@ -255,7 +257,8 @@ class Judge:
                     blockers += [(entry.target, d, track.state(d)) for d in track.blocking(reads, day)]
                     left_out += [(entry.target, d) for d in track.left_out(reads, day)]
         profiled = [waiting for waiting in waits if waiting.own_day]
-        if profiled and all(waiting.absent for waiting in profiled):
+        any_will_do = bool(profiled) and all(waiting.absent for waiting in profiled)
+        if any_will_do:
             # Nothing of that day is there; of tables of scores that begin later nothing is to be waited for.
             blockers += [each for waiting in profiled for each in waiting.absent if self._is_due(*each[:2])]
         if closed and (standing is None or standing.rows == 0) and found_files == NO_FILES:
@@ -269,6 +272,7 @@ class Judge:
                 "needs " + _listed([_why(table, d, found) for table, d, found in blockers]) + also,
                 blockers=tuple(named),
                 for_failure=for_failure,
+                any_will_do=any_will_do,
                 runnable=for_failure and standing is None and contract.repeats_scores,
             )
         out = tuple(left_out)
