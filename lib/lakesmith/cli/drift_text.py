@@ -48,7 +48,7 @@ def drift_lines(
 def _how_many(found: Sequence[ColumnDrift]) -> str:
     whole, sliced = ([c for c in found if bool(c.slice) is of_slice] for of_slice in (False, True))
     drifted = sum(column.drifted for column in whole)
-    told = f"{drifted} of {count(len(whole), 'column')} {'has' if drifted == 1 else 'have'} drifted"
+    told = f"{drifted} of {count(len(whole), 'column')} {'has' if 1 in (drifted, len(whole)) else 'have'} drifted"
     return f"{told}, and {sum(c.drifted for c in sliced)} of {len(sliced):,} in slices" if sliced else told
 
 

@@ -314,12 +314,14 @@ class Profile:
         slices: Spark SQL expressions over the columns; each value of each is profiled by itself, too.
         baseline: None compares with the period before only.
         repeated: the batches hold the same entities again and again, so that several have no more independent rows than one.
+        windows: lengths in batches that are judged together, ascending; none means those of the settings.
     """
 
     columns: tuple[str, ...] = ()
     slices: tuple[str, ...] = ()
     baseline: Baseline = Baseline()
     repeated: bool = False
+    windows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

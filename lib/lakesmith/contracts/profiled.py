@@ -23,6 +23,7 @@ __all__ = ["PROFILED", "check_profiles", "read_profile", "read_trends", "with_wa
 PROFILED = "profiled"
 """What stands in place of inputs in the contract of a table of profiles."""
 
+_LONGEST_WINDOW = 28
 _NUMBERS = ("bigint", "int", "smallint", "tinyint", "double", "float")
 
 
@@ -32,16 +33,18 @@ def read_profile(entry: Entry) -> Profile | None:
         return Profile()
     if not isinstance(entry.value, dict):
         entry.report(
-            f"expected true, or keys and values (columns, slices, baseline, repeated), found {describe(entry.value)}"
+            f"expected true, or keys and values (columns, slices, baseline, repeated, windows), found {describe(entry.value)}"
         )
         return None
-    fields = entry.fields((), ("columns", "slices", "baseline", "repeated"))
+    fields = entry.fields((), ("columns", "slices", "baseline", "repeated", "windows"))
     nothing: tuple[str, ...] = ()
+    no_windows: tuple[int, ...] = ()
     return Profile(
         columns=fields.read("columns", lambda e: _texts(e, "the name of a column"), nothing),
         slices=fields.read("slices", lambda e: _texts(e, "an SQL expression over the columns"), nothing),
         baseline=fields.read("baseline", _baseline, Baseline()),
         repeated=fields.read("repeated", Entry.flag, False),
+        windows=fields.read("windows", _windows, no_windows),
     )
 
 
@@ -130,6 +133,14 @@ def _texts(entry: Entry, what: str) -> tuple[str, ...]:
     if entry.value == []:
         entry.report(f"expected at least one element, each {what}")
     return tuple(found)
+
+
+def _windows(entry: Entry) -> tuple[int, ...]:
+    found = [element.whole(1, _LONGEST_WINDOW) for element in entry.items("a list of lengths in batches")]
+    lengths = [length for length in found if length is not None]
+    if lengths == found and (not lengths or lengths != sorted(set(lengths))):
+        entry.report("lengths in batches must ascend, like [7, 28]")
+    return tuple(lengths)
 
 
 def _baseline(entry: Entry) -> Baseline | None:

@@ -101,6 +101,7 @@ def _watched(contract: Contract) -> dict[str, Any]:
                 w.profile.baseline.model,
                 str(w.profile.baseline.days),
                 w.profile.repeated,
+                list(w.profile.windows),
             ],
             w.score,
         ]

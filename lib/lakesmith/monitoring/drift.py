@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -34,7 +34,7 @@ DRIFT_SETTINGS = "monitoring.drift."
 
 PROFILE_INPUT = (
     *("table_name", "log_type", "slice_key", "slice_value", "slice", "column_name", "avg", "profile"),
-    *("baseline", "usual_effects", "trends", "repeated"),
+    *("baseline", "usual_effects", "trends", "repeated", "windows"),
 )
 """The columns of `monitoring.profile_metrics` that drift is made of, beside the day."""
 
@@ -154,6 +154,8 @@ def _ordered(key: tuple[_Slice, str]) -> tuple[str, ...]:
 
 def _judged(day: date, of: _Slice, column: _Series, settings: DriftSettings) -> _Judged:
     row = column.rows[day]
+    if row["windows"]:
+        settings = replace(settings, windows=tuple(row["windows"]))
     repeated = bool(row["repeated"])
     # Twice the longest window: the period before one is as long.
     alike = column.like(day, 2 * settings.windows[-1])

@@ -93,6 +93,7 @@ PROFILE_COLUMNS: Mapping[str, str] = {
     "usual_effects": "array<struct<days:int,effect:double>>",
     "trends": "boolean",
     "repeated": "boolean",
+    "windows": "array<int>",
 }
 
 DRIFT_COLUMNS: Mapping[str, str] = {

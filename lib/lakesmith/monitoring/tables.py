@@ -167,5 +167,6 @@ def _facts(table: ProfiledTable, day: date, named: NamedBaseline | None) -> dict
     return {
         BATCH_DATE: day,
         "repeated": table.watched.profile.repeated,
+        "windows": list(table.watched.profile.windows) or None,
         "baseline": named.name if named is not None else None,
     }

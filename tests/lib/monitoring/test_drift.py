@@ -43,7 +43,7 @@ def row(number: int, profile: ColumnProfile, **more: Any) -> dict[str, Any]:
     """A row of profiles of a day, with what drift reads of it."""
     log_type = more.pop("log_type", "INPUT")
     made = profile_row(RowKey("gold.features", day(number)), profile, log_type=log_type)
-    facts = {"repeated": False, "trends": False, "baseline": "m version 1", **more}
+    facts = {"repeated": False, "trends": False, "baseline": "m version 1", "windows": None, **more}
     return {**{name: made[name] for name in PROFILE_INPUT}, **facts, BATCH_DATE: day(number)}
 
 
@@ -93,6 +93,15 @@ def test_a_batch_that_is_too_small_is_judged_with_those_before_it() -> None:
 
     assert (judged["rows_judged"], judged["granularity"], judged["verdict"]) == (210, "7 days", "stable")
     assert (before["count_delta"], before["window_cmp"]["end"].date()) == (0, day(DAYS - 7))
+
+
+def test_a_contract_may_ask_for_longer_windows() -> None:
+    rows = [row(n, profiled(n, shift=2.0 if n == 9 else 0.0), windows=[7]) for n in range(10)]
+    rows += [baseline_row(9, BASE, windows=[7])]
+
+    [judged, *_] = drift_rows(rows, [day(9)], SETTINGS)
+
+    assert (judged["granularity"], judged["rows_judged"]) == ("7 days", 2800)
 
 
 def test_what_is_usual_is_that_of_windows_as_long() -> None:
