@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lakesmith.contracts.model import Contract
+    from lakesmith.contracts.model import Contract, Input
     from lakesmith.contracts.project import Project
     from lakesmith.ledger.columns import ColumnSource, TableColumns
 
@@ -31,10 +31,16 @@ class Edge:
     label: str
 
 
+def _label(entry: Input) -> str:
+    if not entry.model:
+        return str(entry.window)
+    return "baseline" if entry.baseline else str(entry.role)
+
+
 def edges(project: Project) -> list[Edge]:
     """Everything that is declared to read anything, in the order of the tables."""
     found = [
-        Edge(entry.target, table, str(entry.role) if entry.model else str(entry.window))
+        Edge(entry.target, table, _label(entry))
         for table in project.graph.order
         for entry in project.graph.contracts[table].inputs
     ]

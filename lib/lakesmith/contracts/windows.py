@@ -86,7 +86,8 @@ class Window:
     def reach(self, batches: BatchRange) -> BatchRange:
         """All days that any batch of a range reads, whatever the start of history."""
         if self.days is not None:
-            return self.days
+            # Before it is past nobody reads it; their own day stands for nothing at all.
+            return self.days if self.days.last < batches.last else BatchRange(batches.last, batches.last)
         return BatchRange(
             batches.first + timedelta(self.first_offset), batches.last + timedelta(self.last_offset)
         )
