@@ -99,6 +99,13 @@ parity: env ## The gate against Great Expectations, every compiled type (EXAMPLE
 demo: env ## 120 simulated days through the whole graph, then what to try next
 	$(BIN)/lakesmith demo
 
+.PHONY: notebooks
+notebooks: env .lake/demo ## The notebooks from their first cell to their last, on the demo's lake; nothing is kept
+	cd notebooks && for name in *.ipynb; do MPLBACKEND=agg ../$(BIN)/jupyter execute "$$name"; done
+
+.lake/demo:
+	$(BIN)/lakesmith demo
+
 # --- packaging -----------------------------------------------------------------------------------------------------
 
 .PHONY: wheel
@@ -114,6 +121,10 @@ wheel-check: wheel ## Install the wheel, light core only, in a clean environment
 	$(UV) pip install --quiet --python .cache/wheel-check/bin/python --no-deps dist/*.whl
 	.cache/wheel-check/bin/lakesmith --help
 	.cache/wheel-check/bin/lakesmith config show
+
+.PHONY: hooks
+hooks: env ## Have git take the answers out of notebooks before they are committed
+	$(BIN)/nbstripout --install
 
 # --- upkeep --------------------------------------------------------------------------------------------------------
 

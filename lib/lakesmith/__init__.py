@@ -6,8 +6,8 @@ What a job and a notebook need stands here; everything else is in the packages b
 from __future__ import annotations
 
 from lakesmith.jobs import Job, job
-from lakesmith.notebook import sql, table
+from lakesmith.notebook import mlflow_client, sql, table
 
-__all__ = ["Job", "__version__", "job", "sql", "table"]
+__all__ = ["Job", "__version__", "job", "mlflow_client", "sql", "table"]
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""What a notebook needs of Lakesmith: a question in SQL, answered without a JVM, and a table as Spark's DataFrame.
+"""What a notebook needs of Lakesmith: a question in SQL, answered without a JVM, a table as Spark's DataFrame, MLflow's client.
 
 Importing it costs nothing: DuckDB and the ledger come when something is asked.
 """
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from lakesmith.extras import needs_extra
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from pyspark.sql import DataFrame
 
     from lakesmith.query.result import Result
 
-__all__ = ["sql", "table"]
+__all__ = ["mlflow_client", "sql", "table"]
 
 
 def sql(
@@ -81,3 +82,25 @@ def table(
     return read_night(
         spark, context.lake, context.ledger.ops, contract, choose_night(context.ledger.ops, night)
     )
+
+
+def mlflow_client(env: str | None = None, project: str | Path | None = None) -> MlflowClient:
+    """MLflow's client for the store that trainings of an environment log to: runs, metrics, artifacts, versions.
+
+        client = lakesmith.mlflow_client()
+        client.search_runs([client.get_experiment_by_name("repurchase").experiment_id])
+
+    Args:
+        env, project: as for `sql`.
+
+    Raises:
+        ConfigurationError: MLflow is not installed, or settings or contracts hold mistakes.
+        StoreUnreachable: the server does not answer.
+    """
+    from lakesmith.engine.submit import open_context
+
+    context = open_context(env, Path(project) if project is not None else None)
+    with needs_extra("ml"):
+        from lakesmith.ml.store import ModelStore
+
+        return ModelStore(context.settings).client

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lakesmith.cli.options import AsJson, Env, Invocation, Project
+from lakesmith.cli.options import AsJson, AsOf, Env, Invocation, Project
 from lakesmith.cli.output import answer, answer_json
 from lakesmith.cli.wording import count, grid
 
@@ -25,6 +25,7 @@ def command(
         str | None, typer.Option("--table", metavar="LAYER.NAME", help="Only this table.")
     ] = None,
     last: Annotated[int, typer.Option("--last", min=1, help="How many entries to show.")] = 20,
+    as_of: AsOf = None,
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
@@ -41,10 +42,10 @@ def command(
     """
     from lakesmith.ledger.audit_trail import AuditRecord
 
-    context = Invocation(env, project).open()
+    context = Invocation(env, project).open().as_of(as_of)
     if table is not None:
         context.project.graph.contract(table)
-    trail = context.ledger.ops.records(AuditRecord, table=table)[::-1]
+    trail = context.ledger.known(AuditRecord, tables=[table] if table is not None else None)[::-1]
     if as_json:
         answer_json([_json(record) for record in trail])
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lakesmith.cli.options import AsJson, Env, Invocation, Project
+from lakesmith.cli.options import AsJson, AsOf, Env, Invocation, Project
 from lakesmith.cli.output import answer, answer_json
 from lakesmith.contracts.days import parse_day
 from lakesmith.errors import UsageError
@@ -55,6 +55,7 @@ def command(
     ] = False,
     up: Annotated[bool, typer.Option("--up", help="Only what it was made from.")] = False,
     down: Annotated[bool, typer.Option("--down", help="Only what was made from it.")] = False,
+    as_of: AsOf = None,
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
@@ -75,6 +76,8 @@ def command(
         lakesmith lineage models.repurchase --version 2
 
         lakesmith lineage gold.customer_features --columns
+
+        lakesmith lineage silver.sales_lines --date 2011-03-01 --as-of 2011-03-05
     """
     from lakesmith.cli import lineage_text
     from lakesmith.cli.lineage_json import walks_json
@@ -85,11 +88,11 @@ def command(
             "lakesmith lineage silver.sales_lines --date 2011-03-01 --down"
         )
     both = up is down
-    context = Invocation(env, project).open()
+    context = Invocation(env, project).open().as_of(as_of)
     if columns:
         _refuse(table is None or table.startswith(_MODELS), "--columns are of a table")
         _refuse(
-            up or down or day is not None or version is not None,
+            up or down or day is not None or version is not None or as_of is not None,
             "--columns are of the table as it is computed now",
         )
         _columns(context, table or "", as_json=as_json)
@@ -139,7 +142,7 @@ def _columns(context: Context, table: str, *, as_json: bool) -> None:
     from lakesmith.ledger.fingerprint import SCHEME
 
     contract = context.project.graph.contract(table)
-    noted = context.ledger.ops.records(ColumnsRecord, table=table)
+    noted = context.ledger.ops.records(ColumnsRecord, tables=[table])
     current = context.fingerprints(table, SCHEME).data
     record = ColumnsRecord.newest(noted, current) or ColumnsRecord.newest(noted)
     if record is None:
@@ -162,9 +165,9 @@ def _refuse(wrong: bool, message: str) -> None:
 def _lineage(context: Context) -> Lineage:
     from lakesmith.ledger.lineage import Lineage
 
-    for table in context.project.graph.order:
+    if context.night is None:
         # Reading what is live records commits that a crash left unrecorded.
-        context.ledger.live(table)
+        context.ledger.look_at(context.project.graph.order)
     return Lineage(
         context.project.graph,
         context.project.models,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lakesmith.cli.options import AsJson, Env, Invocation, OutcomeFile, Project
+from lakesmith.cli.options import AsJson, AsOf, Env, Invocation, OutcomeFile, Project
 from lakesmith.cli.output import answer, answer_json, say
 from lakesmith.contracts.days import BatchRange, parse_night
 from lakesmith.errors import ExitCode, UsageError
@@ -138,15 +138,15 @@ def score(
 
 def list_models(
     model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Only this model.")] = None,
+    as_of: AsOf = None,
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> int:
     """List models, their versions and what became of them."""
     from lakesmith.cli.models_text import models_json, models_lines
-    from lakesmith.engine.submit import open_context
 
-    context = open_context(env, project)
+    context = Invocation(env, project).open().as_of(as_of)
     names = [context.project.model(model).name] if model is not None else sorted(context.project.models)
     timelines = [context.ledger.timeline(name) for name in names]
     if as_json:
@@ -161,16 +161,16 @@ def show(
     version: Annotated[
         int | None, typer.Argument(metavar="[VERSION]", min=1, help="A version (default: the champion).")
     ] = None,
+    as_of: AsOf = None,
     env: Env = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> int:
     """Show a version: its events, its gates and its model card."""
     from lakesmith.cli.models_text import version_json, version_lines
-    from lakesmith.engine.submit import open_context
     from lakesmith.ml.store import ModelStore
 
-    context = open_context(env, project)
+    context = Invocation(env, project).open().as_of(as_of)
     timeline = _timeline(context, model)
     chosen = version or (timeline.champion.version if timeline.champion is not None else None)
     chosen = chosen or max(timeline.versions, default=None)

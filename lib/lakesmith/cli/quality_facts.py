@@ -244,7 +244,7 @@ def batch_facts(context: Context, contract: Contract, day: date) -> BatchFacts:
 
 def _audits(context: Context, contract: Contract) -> pa.Table:
     """The results of all audits of a table, or of those until the night as of which is read."""
-    rows = context.ledger.ops.read(QualityRecord, columns=_COLUMNS, table=contract.table)
+    rows = context.ledger.ops.read(QualityRecord, columns=_COLUMNS, tables=[contract.table])
     night = context.night
     return rows if night is None else rows.filter(pc.field("recorded_at") <= pa.scalar(night.recorded_at))
 

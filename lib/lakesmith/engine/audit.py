@@ -79,7 +79,7 @@ def audit(
 
     Args:
         inputs: the pinned inputs of the batches' own day, for rules across tables.
-        rows_read: of each batch; None where a source's records are counted from what was staged.
+        rows_read: of each batch; None where the records of landing files are counted from what was staged.
         idle: batches whose inputs hold nothing, as on a closed day. Empty ones of them are not judged: a suite speaks of rows,
             and "at least one" is asked of the table that lands.
         bucket: of a row's key, where the rows are changes of a keyed table.
@@ -102,8 +102,8 @@ def audit(
     verdicts = gate.evaluate(published, judged, inputs, aggregates) if judged else {}
     reasons = _reasons_to_drop(frame) if dropped else {}
     quarantine_digests = _quarantine_digests(frame, contract) if quarantined else {}
-    from_source = any(i.source for i in contract.inputs)
-    records = _records_numbered(frame) if from_source and judged else {}
+    uncounted = any(rows_read[day] is None for day in judged)
+    records = _records_numbered(frame) if uncounted else {}
     audits: dict[date, BatchAudit] = {}
     for day in batches:
         verdict = verdicts.get(day, BatchVerdict(day, ()))

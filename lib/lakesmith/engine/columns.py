@@ -39,7 +39,7 @@ def note_columns(context: Context, run: RunIdentity, frame: DataFrame) -> str | 
         fingerprint = context.fingerprints(table, SCHEME).data
         if (table, fingerprint) in context.columns_noted:
             return None
-        noted = context.ledger.ops.records(ColumnsRecord, table=table)
+        noted = context.ledger.ops.records(ColumnsRecord, tables=[table])
         if ColumnsRecord.newest(noted, fingerprint) is None:
             targets = {entry.name: entry.target for entry in run.contract.inputs}
             found = columns_of(analyzed_plan(frame), targets)

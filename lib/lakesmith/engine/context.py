@@ -177,6 +177,7 @@ class Context:
             self.project.graph,
             histories=self.ledger.history,
             live=self.ledger.live,
+            look_at=self.ledger.look_at,
             landed=self.landed,
             pinned=self.pin,
             fingerprints=self.fingerprints,

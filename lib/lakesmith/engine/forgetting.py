@@ -200,6 +200,8 @@ def _landing_files(context: Context, form: str) -> dict[str, list[str]]:
     store = landing_store(root)
     found: dict[str, list[str]] = {}
     for name, source in graph.sources.items():
+        if source.is_external:
+            continue
         folder, columns = context.folder(name), source_columns(graph, name)
         days = folder.all_days()
         for files in folder.days(days[0], days[-1]).values() if days else ():

@@ -239,7 +239,7 @@ class LineageEvents:
         return {"symlinks": symlinks_dataset.SymlinksDatasetFacet(identifiers=[found])}
 
     def _columns(self, contract: Contract) -> TableColumns | None:
-        noted = self._context.ledger.ops.records(ColumnsRecord, table=contract.table)
+        noted = self._context.ledger.ops.records(ColumnsRecord, tables=[contract.table])
         fingerprint = self._context.fingerprints(contract.table, SCHEME).data
         record = ColumnsRecord.newest(noted, fingerprint)
         return TableColumns.from_json(record.columns) if record is not None else None

@@ -75,6 +75,7 @@ class PinnedSource:
     Args:
         forgotten: whose records are left out.
         table: the table of somebody else, at the version that is read; None for landing files.
+        rows: of each batch of such a table; None for landing files, whose records nobody has counted yet.
     """
 
     input: Input
@@ -82,6 +83,7 @@ class PinnedSource:
     reads: Mapping[date, InputRead]
     forgotten: Forgotten = field(default_factory=Forgotten)
     table: ExternalTable | None = None
+    rows: Mapping[date, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -122,10 +124,13 @@ class PinnedInputs:
         return tuple(sorted(found, key=lambda read: read.name))
 
     def rows_read(self, day: date) -> int | None:
-        """Rows that the batch reads of its own day; None where a source's are not counted yet."""
-        if self.sources:
-            return None
-        return sum(t.rows(day) for t in self.tables if t.input.window.is_same_day)
+        """Rows that the batch reads of its own day; None where those of landing files are not counted yet."""
+        counted = sum(t.rows(day) for t in self.tables if t.input.window.is_same_day)
+        for source in self.sources:
+            if source.rows is None:
+                return None
+            counted += source.rows.get(day, 0)
+        return counted
 
     def expected_rows(self, day: date) -> int:
         """About how many rows the batch will have; only the sizing of files hangs on it."""
@@ -290,6 +295,7 @@ def _pin_source(context: Context, entry: Input, states: Sequence[BatchState]) ->
         },
         forgotten=context.ledger.forgotten(),
         table=table,
+        rows=table.rows(min(days), max(days)) if table is not None else None,
     )
 
 

@@ -134,7 +134,7 @@ class _Baselines:
 
         if (table, key) not in self._known:
             ops = self._context.ledger.ops
-            kept = next((r for r in ops.records(BaselineRecord, table=table) if r.key == key), None)
+            kept = next((r for r in ops.records(BaselineRecord, tables=[table]) if r.key == key), None)
             if kept is None:
                 made: TableBaseline | None = make()
                 text = json.dumps(made.to_dict(), sort_keys=True, allow_nan=False) if made is not None else ""

@@ -282,6 +282,6 @@ def _complete_trail(context: Context, present: BatchRecord) -> None:
     """Writes down a restore that ended between its commit and the trail."""
     if present.restored is None:
         return
-    trail = context.ledger.ops.records(AuditRecord, table=present.table)
+    trail = context.ledger.ops.records(AuditRecord, tables=[present.table])
     if not any(present.run_id in record.run_ids for record in trail):
         context.ledger.ops.append([_trail(present, None)])

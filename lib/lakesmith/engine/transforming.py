@@ -145,9 +145,11 @@ def forgotten_rows(
         if not source.forgotten:
             continue
         records = _read_source(context, source, batches, theirs=True)
+        # Rows of somebody else's table have no place in a file.
+        positions = {name for name in _POSITION if name in records.columns}
         rows = records.select(
             *[
-                F.col(c.name) if c.name in _POSITION else F.lit(None).cast(str(c.type)).alias(c.name)
+                F.col(c.name) if c.name in positions else F.lit(None).cast(str(c.type)).alias(c.name)
                 for c in contract.columns
             ],
             F.array(F.lit(FORGOTTEN)).alias(BROKEN_RULES),
@@ -163,24 +165,15 @@ def _read_source(
 ) -> DataFrame:
     """The records of a source, without those that name somebody forgotten; or the positions of just those."""
     graph = context.project.graph
+    declared = graph.sources[source.input.target]
+    erasure = None
+    if source.forgotten:
+        erasure = Erasure(source.forgotten, source_columns(graph, declared.name), theirs)
     if source.table is not None:
-        rows = read_external(
-            context.spark,
-            graph.sources[source.input.target],
-            source.table.path,
-            source.table.version,
-            batches,
-        )
-        # Others' tables are erased by those whose they are.
-        return rows.limit(0) if theirs else rows
-    erasure = Erasure(source.forgotten, source_columns(graph, source.input.target), theirs)
-    return read_source(
-        context.spark,
-        graph.sources[source.input.target],
-        context.settings.landing_root,
-        [source.manifests[day] for day in batches],
-        erasure=erasure if source.forgotten else None,
-    )
+        path, version = source.table.path, source.table.version
+        return read_external(context.spark, declared, path, version, batches, erasure=erasure)
+    manifests = [source.manifests[day] for day in batches]
+    return read_source(context.spark, declared, context.settings.landing_root, manifests, erasure=erasure)
 
 
 def transformed(

@@ -110,6 +110,19 @@ class ExternalTable:
             pinned.append(before)
         return Manifest(self.source.name, day.batch_date, tuple(pinned))
 
+    def rows(self, first: date, last: date) -> Mapping[date, int]:
+        """How many rows the days have, both ends included; a day without rows is not in it.
+
+        Raises:
+            ExternalUnreadable, UnsupportedTable: the table cannot be read.
+        """
+        name = self.source.date_column
+        span = f"BETWEEN DATE '{first.isoformat()}' AND DATE '{last.isoformat()}'"
+        counted = self._query(
+            f'SELECT "{name}" AS day, count(*) AS found FROM source WHERE "{name}" {span} GROUP BY "{name}"'
+        )
+        return {row["day"]: row["found"] for batch in counted for row in batch.to_pylist()}
+
     def _judge(self, day: date) -> DayFiles:
         files = self._held.get(day)
         if files is not None:

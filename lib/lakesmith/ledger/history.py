@@ -6,7 +6,8 @@ recorded. Records are authoritative for history; the log says what is live.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -18,11 +19,13 @@ from lakesmith.ledger.live import AS_COMMITTED, NO_FILES, LiveTable, files_of
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.model_events import ModelEvent, ModelTimeline
 from lakesmith.ledger.nights import open_night
-from lakesmith.ledger.ops import Ops
+from lakesmith.ledger.ops import Kept, Ops
 from lakesmith.ledger.provenance import Provenance
 from lakesmith.ledger.records import BatchRecord, NightRecord, RunRecord
 
 __all__ = ["Ledger", "TableHistory"]
+
+_OPENED_AT_ONCE = 8
 
 
 @dataclass
@@ -108,12 +111,19 @@ class Ledger:
     def live(self, table: str) -> LiveTable | None:
         """What the table holds now; None when it was never made. Records commits that a crash left unrecorded."""
         if table not in self._live:
-            opened = self.open(table)
-            found = LiveTable.of(opened) if opened is not None else None
-            if opened is not None and self.night is None:
-                self._record_lost(table, opened.version())
-            self._live[table] = found
+            self._live[table] = self._found(table, self.open(table))
         return self._live[table]
+
+    def look_at(self, tables: Iterable[str]) -> None:
+        """Opens many tables at once that `live` will be asked for: most of the time goes by waiting for a disk or a store."""
+        wanted = [table for table in dict.fromkeys(tables) if table not in self._live]
+        if len(wanted) > 1:
+            with ThreadPoolExecutor(min(len(wanted), _OPENED_AT_ONCE)) as pool:
+                opened = list(pool.map(self.open, wanted))
+            # One after the other, since what was lost is recorded here.
+            self._live |= {
+                table: self._found(table, found) for table, found in zip(wanted, opened, strict=True)
+            }
 
     def open(self, table: str) -> DeltaTable | None:
         """The table at its newest version, or as the night left it; None when it was not there.
@@ -125,9 +135,13 @@ class Ledger:
             return self.lake.open(table)
         return open_night(self.lake, self.ops, table, self.night)
 
+    def known(self, kind: type[Kept], *, tables: Collection[str] | None = None) -> list[Kept]:
+        """All records of one kind, or those of some tables, oldest first; as of a night, those written until it had ended."""
+        return self.ops.records(kind, tables=tables, until=self.night.recorded_at if self.night else None)
+
     def timeline(self, model: str) -> ModelTimeline:
-        """What became of every version of a model, as the table has it at this moment."""
-        return ModelTimeline.of(model, self.ops.records(ModelEvent))
+        """What became of every version of a model, as the table has it at this moment, or had it when the night had ended."""
+        return ModelTimeline.of(model, self.known(ModelEvent))
 
     def circuit(self, model: str, server: str, limit: int) -> Circuit:
         """The breaker between a model and a tracking server, as the table has it at this moment."""
@@ -139,11 +153,12 @@ class Ledger:
 
     def refresh(self, tables: Iterable[str]) -> None:
         """Forgets what was read of these tables, so that the next question sees the present."""
-        for table in tables:
+        forgotten = set(tables)
+        for table in forgotten:
             self._live.pop(table, None)
-            if self._histories is not None:
-                self._histories.pop(table, None)
-                self._load(table)
+        if self._histories is not None:
+            self._histories |= {table: TableHistory() for table in forgotten}
+            self._load(forgotten)
 
     def record(self, records: Iterable[BatchRecord]) -> tuple[BatchRecord, ...]:
         """Appends batch records, each later than all of its table before it, whatever this machine's clock says."""
@@ -190,12 +205,18 @@ class Ledger:
         self.ops.append([record])
         return record
 
-    def _load(self, table: str | None) -> None:
+    def _load(self, tables: Collection[str] | None) -> None:
         assert self._histories is not None
-        for record in self.ops.records(BatchRecord, table=table):
-            if self.night is not None and record.recorded_at > self.night.recorded_at:
-                break
+        for record in self.known(BatchRecord, tables=tables):
             self._histories.setdefault(record.table, TableHistory()).add(record)
+
+    def _found(self, table: str, opened: DeltaTable | None) -> LiveTable | None:
+        if opened is None:
+            return None
+        found = LiveTable.of(opened)
+        if self.night is None:
+            self._record_lost(table, found.version)
+        return found
 
     def _record_lost(self, table: str, version: int) -> None:
         """A crash between publish and record leaves a commit that only the table's log knows."""

@@ -6,7 +6,7 @@ Owns their creation, their format version and appending. A lake written by a new
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -25,7 +25,7 @@ from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ledger.records import BatchRecord, NightRecord, QualityRecord, Record, RunRecord
 from lakesmith.ledger.retired import RetiredRecord
 
-__all__ = ["FORMAT", "OPS_TABLES", "Ops", "in_order", "now"]
+__all__ = ["FORMAT", "OPS_TABLES", "Kept", "Ops", "in_order", "now"]
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ OPS_TABLES: dict[str, type[Record]] = {
 _TABLE_OF = {kind: table for table, kind in OPS_TABLES.items()}
 
 Kept = TypeVar("Kept", bound=Record)
+"""A kind of record."""
 
 
 class Ops:
@@ -78,9 +79,13 @@ class Ops:
             self._compact(table)
 
     def read(
-        self, kind: type[Record], *, columns: Sequence[str] | None = None, table: str | None = None
+        self,
+        kind: type[Record],
+        *,
+        columns: Sequence[str] | None = None,
+        tables: Collection[str] | None = None,
     ) -> pa.Table:
-        """All rows of one kind, or one table's; an empty table when nothing was ever written."""
+        """All rows of one kind, or those of some tables; an empty table when nothing was ever written."""
         opened = self._open(_TABLE_OF[kind])
         schema = kind.schema if columns is None else pa.schema([kind.schema.field(name) for name in columns])
         if opened is None:
@@ -89,13 +94,19 @@ class Ops:
         # Not `to_pyarrow_dataset`: pyarrow's datasets import pandas, half a second for a command like `status`.
         known = {field.name for field in opened.schema().fields}
         wanted = ", ".join(f'"{name}"' if name in known else f'NULL AS "{name}"' for name in schema.names)
-        where = f" WHERE \"table\" = '{table}'" if table is not None else ""
+        where = ""
+        if tables is not None:
+            listed = ", ".join(f"'{table}'" for table in tables)
+            where = f' WHERE "table" IN ({listed})' if tables else " WHERE false"
         found = QueryBuilder().register("records", opened).execute(f"SELECT {wanted} FROM records{where}")
         return pa.RecordBatchReader.from_stream(found).read_all().cast(schema)
 
-    def records(self, kind: type[Kept], *, table: str | None = None) -> list[Kept]:
-        """All records of one kind, or one table's, oldest first."""
-        return [kind.from_row(row) for row in in_order(self.read(kind, table=table))]
+    def records(
+        self, kind: type[Kept], *, tables: Collection[str] | None = None, until: datetime | None = None
+    ) -> list[Kept]:
+        """All records of one kind, or those of some tables, oldest first, up to a moment if one is given."""
+        rows = in_order(self.read(kind, tables=tables))
+        return [kind.from_row(row) for row in rows if until is None or row["recorded_at"] <= until]
 
     def _open(self, table: str) -> DeltaTable | None:
         opened = open_delta(self._lake.path(table), self._lake.storage_options)

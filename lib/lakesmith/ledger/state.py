@@ -42,6 +42,9 @@ __all__ = ["BatchState", "Judge", "State"]
 
 _NAMED = 3
 
+_Windows = Mapping[str, BatchRange | None]
+"""By input, the days that a batch may read of it; of tables only."""
+
 
 class State(StrEnum):
     """DESIGN's words for a batch."""
@@ -103,6 +106,7 @@ class Judge:
     Args:
         histories: the records of a table.
         live: what a table holds now; None when it was never made.
+        look_at: is told which tables `live` will be asked for, before it is.
         landed: the landing files of a source's days, pinned where a table has read them before.
         fingerprints: of a table as its files stand now, under the scheme that a record was made by.
         timelines: what became of a model's versions; a table that reads a model has no batch due before the first version in its
@@ -116,6 +120,7 @@ class Judge:
         *,
         histories: Callable[[str], TableHistory],
         live: Callable[[str], LiveTable | None],
+        look_at: Callable[[Iterable[str]], None],
         landed: Callable[[str, BatchRange], Mapping[date, DayFiles]],
         pinned: Callable[[str, DayFiles, Manifest | None], Manifest],
         fingerprints: Callable[[str, int], Fingerprints],
@@ -125,6 +130,7 @@ class Judge:
         self.graph = graph
         self._histories = histories
         self._live = live
+        self._look_at = look_at
         self._landed = landed
         self._pinned = pinned
         self._fingerprints = fingerprints
@@ -143,12 +149,14 @@ class Judge:
         """
         wanted = set(self.graph.order if tables is None else tables)
         spans = self._spans(nights, wanted)
+        contracts = self.graph.contracts
+        self._look_at(name for table in spans for name in (table, *_beside(contracts[table])))
         tracks: dict[str, _Track] = {}
         states: dict[str, dict[date, BatchState]] = {}
         for table in self.graph.order:
             if table in spans:
                 track = tracks[table] = _Track(spans[table].first)
-                states[table] = self._table(self.graph.contracts[table], spans[table], tracks, track)
+                states[table] = self._table(contracts[table], spans[table], tracks, track)
         if with_parents:
             return {table: states[table] for table in self.graph.order if table in states}
         due = {table: self.due(table, nights) for table in wanted}
@@ -224,6 +232,7 @@ class Judge:
         blockers: list[tuple[str, date, BatchState | None]] = []
         left_out: list[tuple[str, date]] = []
         waits: list[_Waiting] = []
+        windows: dict[str, BatchRange | None] = {}
         closed = bool(folders) and not any(i.table for i in contract.inputs)
         for entry in contract.inputs:
             if entry.model:
@@ -248,7 +257,8 @@ class Judge:
                         return state(State.STALE, f"{entry.source}: {files.reason}")
                     return state(State.MISSING, f"{entry.source}: {files.reason}")
             else:
-                track, reads = tracks[entry.target], entry.window.reads(day, tracks[entry.target].first)
+                track = tracks[entry.target]
+                reads = windows[entry.name] = entry.window.reads(day, track.first)
                 if reads is not None and entry.optional:
                     absent = [(entry.target, d, track.state(d)) for d in track.blocking(reads, day)]
                     left_out += [(table, d) for table, d, found in absent if found and found.for_failure]
@@ -279,7 +289,7 @@ class Judge:
         last = history.last(day)
         if last is not None and not last.outcome.stands:
             changed = bool(last.inputs) and bool(
-                self._changed(contract, last, folders, tracks) or self._judged_anew(contract, last)
+                self._changed(contract, last, folders, tracks, windows) or self._judged_anew(contract, last)
             )
             more = {"left_out": out, "runnable": True, "for_failure": True, "repairable": changed}
             return state(State.FAILED, last.reason + also, **more)
@@ -289,10 +299,10 @@ class Judge:
             )
         if foreign or standing is None:
             return state(State.FOREIGN, foreign, left_out=out, runnable=True, repairable=True)
-        reason = self._changed(contract, standing, folders, tracks)
+        reason = self._changed(contract, standing, folders, tracks, windows)
         if reason:
             return state(State.STALE, reason, left_out=out, runnable=True, repairable=True)
-        reason = self._behind(contract, day, tracks)
+        reason = self._behind(contract, tracks, windows)
         if reason:
             return state(State.STALE, reason, left_out=out, behind=True)
         return state(State.FRESH, left_out=out, audit=self._judged_anew(contract, standing))
@@ -304,9 +314,7 @@ class Judge:
     def _foreign(self, contract: Contract, day: date, standing: BatchRecord | None, found_files: str) -> str:
         """Why a batch's rows, its changes or those in quarantine are somebody else's; empty when they are not."""
         reason = _not_ours("its live files", standing, found_files)
-        beside = [contract.changes_table] if contract.keyed is not None else []
-        beside += [contract.quarantine_table] if contract.suite.row_rules else []
-        for table in beside:
+        for table in _beside(contract):
             found = files_of(self._live(table), day)
             reason = reason or _not_ours(
                 f"the live files of {table}", self._histories(table).standing(day), found
@@ -319,6 +327,7 @@ class Judge:
         record: BatchRecord,
         folders: Mapping[str, Mapping[date, DayFiles]],
         tracks: Mapping[str, _Track],
+        windows: _Windows,
     ) -> str:
         """Why a batch would come out differently now than when it was recorded; empty when it would not."""
         reads = {read.name: read for read in record.inputs}
@@ -339,7 +348,7 @@ class Judge:
             if entry.source:
                 reason = self._landing_changed(entry, read, folders[entry.source][record.batch_date])
             else:
-                reason = self._input_changed(entry, read, record.batch_date, tracks[entry.target])
+                reason = self._input_changed(entry, read, tracks[entry.target], windows[entry.name])
             if reason:
                 return reason
         current = self._fingerprints(contract.table, record.fingerprints.scheme)
@@ -359,10 +368,10 @@ class Judge:
             return ""
         return f"what it is judged by changed: its suite, or what {contract.file or 'its contract'} demands"
 
-    def _behind(self, contract: Contract, day: date, tracks: Mapping[str, _Track]) -> str:
+    def _behind(self, contract: Contract, tracks: Mapping[str, _Track], windows: _Windows) -> str:
         """Which batches that it reads are stale themselves; empty when none is."""
         for entry in contract.inputs:
-            window = entry.window.reads(day, tracks[entry.target].first) if entry.table else None
+            window = windows.get(entry.name)
             days = tracks[entry.target].stale(window) if window is not None else []
             if days:
                 foreign = all(
@@ -386,8 +395,7 @@ class Judge:
         ]
         return f"{entry.target}: {_listed(changes)}"
 
-    def _input_changed(self, entry: Input, read: InputRead, day: date, track: _Track) -> str:
-        window = entry.window.reads(day, track.first)
+    def _input_changed(self, entry: Input, read: InputRead, track: _Track, window: BatchRange | None) -> str:
         if track.digests.of(window) != read.digest:
             history = self._histories(entry.target)
             for d in window or ():
@@ -445,6 +453,12 @@ def _as_read(history: TableHistory, day: date, read: InputRead) -> BatchRecord |
         ),
         None,
     )
+
+
+def _beside(contract: Contract) -> tuple[str, ...]:
+    """The tables that are published together with a table: its changes, its quarantine."""
+    changes = (contract.changes_table,) if contract.keyed is not None else ()
+    return (*changes, contract.quarantine_table) if contract.suite.row_rules else changes
 
 
 def _not_ours(what: str, standing: BatchRecord | None, found_files: str) -> str:

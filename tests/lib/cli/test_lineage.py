@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from command_lines import Ask, publish
+from lakes import record_night
 from lakesmith.ledger.columns import ColumnsRecord
 from lakesmith.ledger.fingerprint import SCHEME
 from workspaces import Workspace, day
@@ -79,6 +80,20 @@ def test_rows_that_were_replaced_are_another_start(ask: Ask, published: Workspac
     answer = ask("lineage", "silver.readings", "--date", "2024-01-03", "--down")
     assert "made from it: nothing" in answer.out
     assert "there are other rows of it: --version None" not in answer.out
+
+
+def test_lineage_as_of_a_night_is_what_was_known_then(ask: Ask, published: Workspace) -> None:
+    record_night(published, 6)
+    publish(published, [7], ["gold.usage_3d"])
+    publish(published, [3], ["silver.readings"], digest="corrected", version=9)
+    then = ask(
+        "lineage", "silver.readings", "--date", "2024-01-03", "--down", "--as-of", "2024-01-06", "--json"
+    )
+    assert len(then.json["down"]["batches"]) == 8
+    assert then.json["of"]["stands"] is True
+    early = ask("lineage", "gold.usage_3d", "--date", "2024-01-07", "--as-of", "2024-01-06")
+    assert early.err.startswith("error: gold.usage_3d 2024-01-07 was never published.")
+    assert ask("lineage", "gold.usage", "--columns", "--as-of", "2024-01-06").code == 2
 
 
 def test_the_tables_around_a_table(ask: Ask, published: Workspace) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from command_lines import Ask
+from lakes import record_night
 from lakesmith.contracts.declaration import METRICS, ProblemKind
 from lakesmith.engine import training
 from lakesmith.errors import ExitCode
 from lakesmith.ml.gates import Verdict
 from planted_models import plant
 from shops import DAYS, MODEL, SCORES, FirstTraining, Shop, night
+from workspaces import day
 
 POOR = Verdict("minimum", False, 0.55, 0.6, "roc_auc 0.5500 should be at least 0.6000 (required)")
 
@@ -56,6 +58,7 @@ def run_of(shop: Shop, version: int) -> str:
 
 def test_every_version_is_listed_with_what_became_of_it(ask: Ask, here: Shop) -> None:
     here.promote(1, 40)
+    record_night(here, 4)
     here.promote(2, 42)
     plant(here.context(), MODEL, night(DAYS), verdicts=(POOR,))
     plant(here.context(), MODEL, night(DAYS))
@@ -76,6 +79,9 @@ def test_every_version_is_listed_with_what_became_of_it(ask: Ask, here: Shop) ->
         ["revenue: no version yet. lakesmith train revenue"],
     ]
     assert ask("models", "list", "revenue").out == "revenue: no version yet. lakesmith train revenue\n"
+    then = ask("models", "list", MODEL, "--as-of", f"{day(4)}", "--json").json[MODEL]
+    assert (then["champion"], then["previous_champion"]) == (1, None)
+    assert ask("models", "show", MODEL, "--as-of", f"{day(4)}", "--json").json["version"] == 1
 
 
 def test_models_as_json_hold_every_event(ask: Ask, here: Shop) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from command_lines import Ask, publish
 from lakes import publish_batch, record_night, write_batch
 from lakesmith.ledger.audit_trail import Action, AuditRecord
+from lakesmith.ledger.ops import now
 from workspaces import Workspace, day
 
 SILVER, QUARANTINE = "silver.readings", "quarantine.silver_readings"
@@ -199,7 +200,11 @@ def test_the_trail_of_what_people_did_is_listed_newest_first(ask: Ask, meters: W
         "2024-02-01 03:30  ann  release       silver.readings  2024-01-02 .. 2024-01-03  right after all",
         "2024-02-01 02:30  ann  restore to 3  silver.readings  2024-01-02                wrong file",
     ]
-    assert lines(ask("audit", "--last", "1").out)[-1] == "... and 2 older ones: --last 3"
+    record_night(meters, 3)
+    later = AuditRecord(now() + timedelta(hours=1), "eve", Action.FORGET, SILVER, None, None, "", (), {})
+    meters.context().ledger.ops.append([later])
+    assert [e["who"] for e in ask("audit", "--as-of", "2024-01-03", "--json").json] == ["bob", "ann", "ann"]
+    assert lines(ask("audit", "--last", "1").out)[-1] == "... and 3 older ones: --last 4"
     found = ask("audit", "--table", "gold.usage", "--json").json
     assert [(e["who"], e["action"], e["table"], e["run_ids"]) for e in found] == [
         ("bob", "force", "gold.usage", ["r1"])

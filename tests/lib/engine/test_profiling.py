@@ -123,7 +123,7 @@ def test_nights_give_what_the_range_gives_and_a_rerun_is_a_no_op(built: Workspac
     assert Counter(record.table for record in nightly.context().ledger.ops.records(BaselineRecord)) == {
         "silver.readings": 1
     }
-    runs = nightly.context().ledger.ops.read(RunRecord, table=PROFILES).to_pylist()
+    runs = nightly.context().ledger.ops.read(RunRecord, tables=[PROFILES]).to_pylist()
     jobs = [run["spark_jobs"] for run in sorted(runs, key=lambda run: run["started_at"])]
     assert max(jobs[-2:]) <= max(jobs[:2])
 

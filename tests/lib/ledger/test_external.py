@@ -104,6 +104,17 @@ def test_days_are_those_that_have_rows(theirs: Theirs) -> None:
     assert empty.files == ()
 
 
+def test_rows_are_counted_by_day(theirs: Theirs) -> None:
+    theirs.append((january(2), "m9", 1.0), (january(2), "m8", 1.0), (None, "m7", 1.0))
+    found = theirs.looked_at()
+    every = DeltaTable(str(theirs.path)).to_pyarrow_table()["day"].to_pylist()
+    assert found.rows(FIRST, LAST) == {
+        d: every.count(d) for d in {*every} if d is not None and FIRST <= d <= LAST
+    }
+    assert found.rows(january(2), january(2)) == {january(2): every.count(january(2))}
+    assert found.rows(january(20), january(21)) == {}
+
+
 def test_an_append_to_an_old_day_changes_that_day_only(theirs: Theirs) -> None:
     before = theirs.digests()
     theirs.append((january(1), "m3", 9.0))

@@ -52,7 +52,7 @@ def test_a_lake_without_records_is_empty(lake: LakeLocation) -> None:
 
 def test_one_tables_records_can_be_read_alone(lake: LakeLocation) -> None:
     Ops(lake).append([RECORD, replace(RECORD, table="gold.other")])
-    assert Ops(lake).read(BatchRecord, table="gold.other")["table"].to_pylist() == ["gold.other"]
+    assert Ops(lake).read(BatchRecord, tables=["gold.other"])["table"].to_pylist() == ["gold.other"]
 
 
 def test_a_newer_lake_is_refused_with_the_command(lake: LakeLocation) -> None:

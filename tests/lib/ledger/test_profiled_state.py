@@ -131,6 +131,7 @@ class Book:
             self.graph,
             histories=self.history,
             live=Files,
+            look_at=lambda tables: None,
             landed=lambda source, days: {
                 d: DayFiles(d, DayState.PRESENT, files=(LandingCandidate(f"{d}.csv", 1, 1),)) for d in days
             },

@@ -93,6 +93,7 @@ class Book:
             GRAPH,
             histories=self.histories.__getitem__,
             live=self._live,
+            look_at=lambda tables: None,
             landed=self._landed,
             pinned=lambda source, files, known: self._manifest(files.batch_date),
             fingerprints=lambda table, scheme: self.code[table],
