@@ -271,7 +271,10 @@ class _Rows:
                     zeros=int(zero.sum() if mask is None else (zero & mask).sum()),
                     least=float(own_low.min(initial=math.inf)),
                     greatest=float(own_high.max(initial=-math.inf)),
-                    sums=np.array([own_d.sum(), own_d2.sum(), own_d @ own_d2, own_d2 @ own_d2]),
+                    # Not by dot products: a library of linear algebra would start threads of its own in every task.
+                    sums=np.array(
+                        [own_d.sum(), own_d2.sum(), (own_d * own_d2).sum(), (own_d2 * own_d2).sum()]
+                    ),
                     registers=_registers(hashes if seen is None else hashes[seen]),
                 )
 
