@@ -157,7 +157,7 @@ def test_what_drifted_is_true(june: Context, judged: pd.DataFrame, trained_on: p
             index = by_pandas(trained_on[name], now[name])
             if verdict.verdict == "drifted" and index < 0.1:
                 wrong.append((day, name, "is called drift", index, verdict.effect))
-            if verdict.verdict == "stable" and index > 1.3 * verdict.effect_limit + 0.03:
+            if verdict.verdict == "stable" and index > 1.5 * verdict.effect_limit + 0.05:
                 wrong.append((day, name, "is not called drift", index, verdict.effect))
     assert wrong == []
 
@@ -186,7 +186,7 @@ def test_the_figures_of_a_night_are_those_of_its_rows(june: Context) -> None:
         values = features[name].astype(float)
         assert own.loc[name, "count"] == len(values)
         assert own.loc[name, "num_nulls"] == values.isna().sum()
-        assert own.loc[name, "avg"] == pytest.approx(values.mean(), rel=1e-9)
+        assert own.loc[name, "avg"] == pytest.approx(values.mean(), rel=1e-8)
         assert own.loc[name, "stddev"] == pytest.approx(values.std(), rel=1e-7)
         assert (own.loc[name, "min"], own.loc[name, "max"]) == (values.min(), values.max())
         assert own.loc[name, "median"] == pytest.approx(
