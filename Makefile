@@ -56,6 +56,18 @@ $(VENV)/.stamp-spark: $(VENV)/.stamp-java requirements/jars.lock $(JARS_GONE)
 	@$(BIN)/python -m lakesmith.lake.jars configure --jars .jars
 	@touch $@
 
+# The pages are looked at by a real browser. Named in the order in which tests look for one.
+BROWSERS := chromium chromium-browser google-chrome-stable google-chrome
+.PHONY: browser
+browser: ## Get Chromium for the tests of pages, where there is none (Debian, as root)
+	@for name in $(BROWSERS); do command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "browser: chromium"; \
+		apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 chromium >/dev/null; \
+	else \
+		echo "The tests of pages need Chromium. Install it: apt-get install chromium (Debian), or Chrome." >&2; exit 2; \
+	fi
+
 .PHONY: FORCE
 FORCE:
 
@@ -70,7 +82,7 @@ check: env ## Format, lint, types, imports, and the tests that need no JVM (unde
 	$(BIN)/pytest -m "not spark and not e2e"
 
 .PHONY: test
-test: env ## The tests that check leaves out, in two processes: those with Spark, and whole commands
+test: env browser ## The tests that check leaves out, in two processes: those with Spark, and whole commands
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-engine test-rest
 
 # Each with a session of its own: a Spark test keeps one core busy, seldom two.
@@ -79,7 +91,7 @@ ENGINE_TESTS := tests/lib/engine tests/laws
 test-engine: env ## One half of `make test`: the engine and the laws
 	$(BIN)/pytest -m "spark or e2e" --durations 15 $(ENGINE_TESTS)
 .PHONY: test-rest
-test-rest: env ## The other half of `make test`
+test-rest: env browser ## The other half of `make test`
 	$(BIN)/pytest -m "spark or e2e" --durations 15 tests $(addprefix --ignore=,$(ENGINE_TESTS))
 
 N ?= 1000

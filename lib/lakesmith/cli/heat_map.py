@@ -15,19 +15,9 @@ from rich.text import Text
 from lakesmith.cli.options import Unit
 from lakesmith.contracts.days import BatchRange
 from lakesmith.ledger.state import BatchState, State
+from lakesmith.ledger.state_words import LETTERS, worst
 
 __all__ = ["STYLES", "HeatMap", "legend"]
-
-_LETTERS = {
-    State.FRESH: ".",
-    State.CLOSED: "-",
-    State.STALE: "S",
-    State.MISSING: "M",
-    State.BLOCKED: "B",
-    State.FOREIGN: "X",
-    State.FAILED: "F",
-}
-"""From the best to the worst but for `closed`: of several batches in one cell the worst is shown."""
 
 STYLES = {
     State.FRESH: "black on green",
@@ -39,15 +29,6 @@ STYLES = {
     State.FAILED: "white on red",
 }
 
-_WORST_FIRST = (
-    State.FAILED,
-    State.FOREIGN,
-    State.BLOCKED,
-    State.MISSING,
-    State.STALE,
-    State.FRESH,
-    State.CLOSED,
-)
 _LINES_AIMED_AT = 44
 _LEAST_CELLS = 12
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -103,16 +84,16 @@ class HeatMap:
     def _cell(self, table: str, nights: BatchRange) -> Text:
         lag = timedelta(self.lags.get(table, 0))
         found = {s.state for night in nights if (s := self.states[table].get(night - lag)) is not None}
-        worst = next((state for state in _WORST_FIRST if state in found), None)
-        return Text(" ") if worst is None else Text(_LETTERS[worst], style=STYLES[worst])
+        shown = worst(found)
+        return Text(" ") if shown is None else Text(LETTERS[shown], style=STYLES[shown])
 
 
 def legend(present: Sequence[State]) -> Text:
     """What the letters stand for, of the states that are there."""
     text = Text()
-    for state in _LETTERS:
+    for state in LETTERS:
         if state in present:
-            text.append(_LETTERS[state], style=STYLES[state])
+            text.append(LETTERS[state], style=STYLES[state])
             text.append(f" {state}   ")
     text.rstrip()
     return text

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lakesmith.cli.lineage_tables import in_order, neighbours, roles
+from lakesmith.cli.lineage_tables import in_order, roles
+from lakesmith.contracts.edges import neighbours
 from lakesmith.ledger.columns import TableColumns
 from lakesmith.ledger.lineage import BatchNode, FileNode
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from rich.console import RenderableType
 from rich.text import Text
 
-from lakesmith.cli.lineage_tables import Edge, in_order, neighbours, roles
+from lakesmith.cli.lineage_tables import in_order, roles
 from lakesmith.cli.wording import count, days_text, grid
+from lakesmith.contracts.edges import Edge, neighbours
 from lakesmith.ledger.columns import TableColumns
 from lakesmith.ledger.lineage import BatchNode, FileNode
 

@@ -29,6 +29,7 @@ from lakesmith.cli import (
     recorded_nights,
     restore,
     simulate,
+    site,
     sql,
     status,
 )
@@ -121,6 +122,11 @@ _quarantine.command("list")(quarantine.list_rows)
 _quarantine.command("show")(quarantine.show)
 _quarantine.command("replay")(quarantine.replay)
 _app.add_typer(_quarantine, name="quarantine")
+_site = typer.Typer(help="Static pages of tables, batches, drift, models and runs.", no_args_is_help=True)
+_site.command("build")(site.build)
+_site.command("serve")(site.serve)
+_site.command("drift-report")(site.drift_report)
+_app.add_typer(_site, name="site")
 _models = typer.Typer(help="Versions of models: which there are, and which is in use.", no_args_is_help=True)
 _models.command("list")(models.list_models)
 _models.command("show")(models.show)

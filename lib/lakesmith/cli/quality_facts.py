@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from lakesmith.contracts.days import BatchRange
 from lakesmith.ledger.quarantined import quarantined
 from lakesmith.ledger.records import BatchRecord, QualityRecord
+from lakesmith.ledger.rule_results import RESULT_COLUMNS, RuleResult
 
 if TYPE_CHECKING:
     from lakesmith.contracts.model import Contract
@@ -21,72 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BatchFacts",
-    "RuleResult",
     "TroubledBatch",
     "TroubledBatches",
     "batch_facts",
     "quarantined_rules",
     "troubled_batches",
 ]
-
-_COLUMNS = [
-    "run_id",
-    "table",
-    "batch_date",
-    "recorded_at",
-    "rule",
-    "severity",
-    "success",
-    "unexpected_count",
-    "element_count",
-    "result",
-]
-
-
-@dataclass(frozen=True)
-class RuleResult:
-    """One expectation's verdict on a batch.
-
-    Args:
-        unexpected: rows, values or groups that broke it; None where the type does not count.
-        elements: rows that were looked at.
-        observed: what was measured, where that says nothing of a subject.
-    """
-
-    rule: str
-    severity: str
-    success: bool
-    unexpected: int | None
-    elements: int | None
-    observed: object = None
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> RuleResult:
-        """The verdict in a row of ops.quality."""
-        import json
-
-        result = json.loads(row["result"])
-        observed = (result.get("result") or {}).get("observed_value")
-        raised = (result.get("exception_info") or {}).get("exception_message")
-        return cls(
-            row["rule"],
-            row["severity"],
-            row["success"],
-            row["unexpected_count"],
-            row["element_count"],
-            raised or observed,
-        )
-
-    def to_json(self) -> dict[str, object]:
-        """For `--json`."""
-        return {
-            "rule": self.rule,
-            "severity": self.severity,
-            "success": self.success,
-            "unexpected_count": self.unexpected,
-            "element_count": self.elements,
-            "observed": self.observed,
-        }
 
 
 @dataclass(frozen=True)
@@ -244,7 +185,7 @@ def batch_facts(context: Context, contract: Contract, day: date) -> BatchFacts:
 
 def _audits(context: Context, contract: Contract) -> pa.Table:
     """The results of all audits of a table, or of those until the night as of which is read."""
-    rows = context.ledger.ops.read(QualityRecord, columns=_COLUMNS, tables=[contract.table])
+    rows = context.ledger.ops.read(QualityRecord, columns=RESULT_COLUMNS, tables=[contract.table])
     night = context.night
     return rows if night is None else rows.filter(pc.field("recorded_at") <= pa.scalar(night.recorded_at))
 

@@ -13,8 +13,9 @@ from lakesmith.cli.wording import count, grid, number
 
 if TYPE_CHECKING:
     from lakesmith.cli.options import Invocation
-    from lakesmith.cli.quality_facts import BatchFacts, RuleResult, TroubledBatches
+    from lakesmith.cli.quality_facts import BatchFacts, TroubledBatches
     from lakesmith.contracts.model import Contract
+    from lakesmith.ledger.rule_results import RuleResult
 
 __all__ = ["batch_lines", "native_lines", "trouble_lines"]
 

@@ -1,0 +1,1 @@
+"""Static pages that show what the tables and the ledger hold; made without a JVM."""
