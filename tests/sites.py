@@ -48,6 +48,15 @@ NIGHTS = 12
 TROUBLED = 6
 """The day whose silver batch was rejected."""
 
+_FEW_IN_QUARANTINE = {
+    "description": "Few readings go to quarantine.",
+    "measure": "quarantined_share",
+    "table": "silver.readings",
+    "at_most": 0.3,
+    "target": 0.75,
+    "window": "28d",
+}
+
 
 def make_troubled_lake(root: Path) -> Workspace:
     """Twelve nights: the 6th was rejected, so what reads it is blocked; the 8th failed; the 4th is stale, the 10th never came."""
@@ -87,6 +96,7 @@ def make_troubled_lake(root: Path) -> Workspace:
     for number in good:
         plant_run(workspace, "gold.usage", number, RunOutcome.PUBLISHED, "20240201T000000-00000001", "")
     record_night(workspace, NIGHTS, troubles={"silver.readings": "1 rejected"})
+    (root / "conf" / "slo.yml").write_text(yaml.safe_dump({"few_in_quarantine": _FEW_IN_QUARANTINE}))
     return workspace
 
 

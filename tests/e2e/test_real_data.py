@@ -303,14 +303,20 @@ def corrected(whole: Build, tmp_path_factory: pytest.TempPathFactory) -> Build:
 # Tables of the file's own day: those that count pieces, and those that name only who and what.
 COUNTED = ("bronze.sales_lines", "silver.sales_lines", "silver.customer_days", "gold.daily_sales")
 UNCOUNTED = ("silver.products", "silver.customers")
+# What is derived from features of many days.
+WIDE = ("gold.customer_features", "monitoring.profile_metrics", "monitoring.drift_metrics")
 
 
 def _reached(day: date) -> dict[str, list[date]]:
     """What a file reaches, by the windows in the contracts, written down by hand."""
     features = BatchRange(day, min(day + timedelta(89), END)).days()
     labels = BatchRange(day - timedelta(30), min(day + timedelta(89), END - timedelta(30))).days()
+    # Lines up to the end of February are the baseline of all later ones.
+    profiles = features if day > date(2011, 2, 28) else BatchRange(day, END).days()
+    drift = BatchRange(day, min(profiles[-1] + timedelta(55), END)).days()
     reached = {table: [day] for table in (*COUNTED, *UNCOUNTED)}
-    return {**reached, "gold.customer_features": features, "gold.repurchase_labels": labels}
+    wide = dict(zip(WIDE, (features, profiles, drift), strict=True))
+    return {**reached, **wide, "gold.repurchase_labels": labels}
 
 
 def _not_fresh(build: Build) -> dict[str, list[date]]:
@@ -347,10 +353,8 @@ def test_a_corrected_line_is_repaired_with_what_hangs_on_it_and_nothing_else(cor
         if days != first[table]
     }
     # One piece more changes what counts pieces; labels only say whether somebody bought.
-    assert {t: d for t, d in changed.items() if t != "gold.customer_features"} == {
-        table: [CORRECTED] for table in COUNTED
-    }
-    assert set(changed["gold.customer_features"]) <= set(_reached(CORRECTED)["gold.customer_features"])
+    assert {t: d for t, d in changed.items() if t not in WIDE} == {table: [CORRECTED] for table in COUNTED}
+    assert all(set(changed[table]) <= set(_reached(CORRECTED)[table]) for table in WIDE)
     if "LAKESMITH_REAL_SCRATCH" in os.environ:
         scratch = Build(corrected.root.parent / "scratch", corrected.landing)
         scratch.run(START, END)

@@ -19,6 +19,7 @@ from lakesmith.cli import (
     demo,
     diff,
     doctor,
+    drift,
     forget,
     lineage,
     maintain,
@@ -100,6 +101,7 @@ _app.command("backfill")(nights.backfill)
 _app.command("status")(status.command)
 _app.command("nights")(recorded_nights.command)
 _app.command("quality")(quality.command)
+_app.command("drift")(drift.command)
 _app.command("lineage")(lineage.command)
 _app.command("sql")(sql.command)
 _app.command("diff")(diff.command)

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_BARS = "▁▂▃▄▅▆▇█"
-
 
 def command(env: Env = None, project: Project = None, as_json: AsJson = False) -> None:
     """Show how the service levels of conf/slo.yml are kept: share, error budget, weeks.
@@ -69,7 +67,7 @@ def _lines(found: Sequence[Attainment]) -> list[RenderableType]:
             ),
             _percent(level.target),
             "" if left is None else _percent(left),
-            "".join(_bar(week.share) for week in kept.weeks),
+            kept.trend,
         )
     broken = [
         f"{kept.level.name} was broken on {', '.join(map(str, kept.broken))}" for kept in found if kept.broken
@@ -79,7 +77,3 @@ def _lines(found: Sequence[Attainment]) -> list[RenderableType]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.4g} %"
-
-
-def _bar(share: float | None) -> str:
-    return "." if share is None else _BARS[round(share * (len(_BARS) - 1))]

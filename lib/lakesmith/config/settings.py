@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeInt,
+    PositiveFloat,
     PositiveInt,
     SecretStr,
     ValidationInfo,
@@ -176,6 +177,41 @@ class ServingSettings(_Section):
 
     failures_to_open: PositiveInt = 3
     oldest_scores_days: PositiveInt = 7
+
+
+class DriftSettings(_Section):
+    """When drift is said; `lakesmith.monitoring.decision` has the meaning of each, and the reasons.
+
+    Args:
+        effect: the least population stability index, less what chance gives.
+        false_discovery: the share of false alarms among the alarms of a night.
+        least_rows: fewer rows in a window are too few to say anything.
+        windows: lengths in batches, ascending; the first one with enough rows is judged.
+        usual_factor: how many times the usual effect of the baseline's own batches the effect must reach besides.
+        trend_effect: how far the mean of a trending column must be off its trend, in standard deviations.
+        trend_days: of so many days before the night the trend is taken.
+    """
+
+    effect: PositiveFloat = 0.1
+    false_discovery: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    least_rows: PositiveInt = 500
+    windows: Annotated[tuple[PositiveInt, ...], Field(strict=False)] = (1, 7, 28)
+    usual_factor: Annotated[float, Field(ge=1)] = 2.0
+    trend_effect: PositiveFloat = 0.1
+    trend_days: Annotated[int, Field(ge=14)] = 28
+
+    @field_validator("windows")
+    @classmethod
+    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or list(value) != sorted(set(value)):
+            raise ValueError("expected lengths in batches that ascend, like [1, 7, 28]")
+        return value
+
+
+class MonitoringSettings(_Section):
+    """Monitoring. `drift`: when drift is said."""
+
+    drift: DriftSettings = DriftSettings()
 
 
 class RetentionSettings(_Section):
@@ -432,6 +468,7 @@ class Settings(_Section):
     serving: ServingSettings = ServingSettings()
     retention: RetentionSettings = RetentionSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     mlflow: MlflowSettings = MlflowSettings()
     openlineage: OpenLineageSettings = OpenLineageSettings()
     alerts: AlertSettings = AlertSettings()
@@ -480,6 +517,14 @@ class Settings(_Section):
         if value is None:
             raise SettingMissing(key, f"LAKESMITH__{key.upper()}", f"conf/{self.environment}.yml")
         return value
+
+    @property
+    def of_transforms(self) -> dict[str, Scalar | list[int]]:
+        """What rows may depend on, by the names under which transforms read it: the parameters, and when drift is said."""
+        drift = self.monitoring.drift.model_dump()
+        named = {f"monitoring.drift.{name}": value for name, value in drift.items()}
+        as_json = {name: list(value) if isinstance(value, tuple) else value for name, value in named.items()}
+        return {**self.parameters, **as_json}
 
     def effective(self) -> list[EffectiveSetting]:
         """Every setting in force, with its origin; what is or may hold a secret is masked."""

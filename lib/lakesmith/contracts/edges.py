@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lakesmith.contracts.model import Input
 from lakesmith.contracts.project import Project
 
 __all__ = ["Edge", "edges", "neighbours"]
@@ -24,10 +25,16 @@ class Edge:
     label: str
 
 
+def _label(entry: Input) -> str:
+    if not entry.model:
+        return str(entry.window)
+    return "baseline" if entry.baseline else str(entry.role)
+
+
 def edges(project: Project) -> list[Edge]:
     """Everything that is declared to read anything, in the order of the tables."""
     found = [
-        Edge(entry.target, table, str(entry.role) if entry.model else str(entry.window))
+        Edge(entry.target, table, _label(entry))
         for table in project.graph.order
         for entry in project.graph.contracts[table].inputs
     ]

@@ -22,6 +22,7 @@ from lakesmith.contracts.model_links import ReadModel, check_model, with_feature
 from lakesmith.contracts.models import check_model_name, read_model
 from lakesmith.contracts.overrides import Overrides
 from lakesmith.contracts.problems import Document, nearest
+from lakesmith.contracts.profiled import check_profiles, with_watched
 from lakesmith.contracts.project import Project
 from lakesmith.contracts.sources import check_source_name, read_source
 from lakesmith.contracts.suites import parse_suite
@@ -78,6 +79,11 @@ def load_project(
         name: _model(overrides.laid_over(document, name), name) for name, document in model_documents.items()
     }
     declared = {name: model.declaration for name, model in models.items()}
+    check_profiles(tables, declared)
+    read = {name: table.contract for name, table in tables.items()}
+    tables = {
+        name: replace(table, contract=with_watched(table.contract, read)) for name, table in tables.items()
+    }
     check_links(root, tables, sources, declared)
     for model in models.values():
         check_model(model, tables)

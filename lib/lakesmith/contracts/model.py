@@ -26,6 +26,7 @@ __all__ = [
     "SERVED_BY",
     "VALID_FROM",
     "VALID_TO",
+    "Baseline",
     "Calendar",
     "Column",
     "Completion",
@@ -38,6 +39,7 @@ __all__ = [
     "Mode",
     "ModelRole",
     "OnMissing",
+    "Profile",
     "QuarantineLimit",
     "Rows",
     "Severity",
@@ -45,6 +47,7 @@ __all__ = [
     "SourceColumn",
     "SourceFormat",
     "Suite",
+    "Watched",
 ]
 
 BATCH_DATE = "batch_date"
@@ -115,6 +118,7 @@ class Column:
         subject: the column names or identifies a person; no statistics, samples or logs of its values.
         scale: decimals to which a derived double is rounded before it is staged.
         unit: what a number counts or measures, for people (`GBP`, `days`).
+        trends: it drifts by construction, as what adds up since a first day does; drift is judged against its trend.
     """
 
     name: str
@@ -124,6 +128,7 @@ class Column:
     subject: bool = False
     scale: int | None = None
     unit: str | None = None
+    trends: bool = False
 
 
 class ModelRole(StrEnum):
@@ -152,6 +157,8 @@ class Input:
         role: of a model, which of its versions scores.
         fallbacks: of a model, what stands in for it, in the order of trying.
         score: of a model, the column of the table that holds its scores.
+        optional: what is not there is left out instead of waited for; only of the inputs that profiles derive.
+        baseline: of a model, only what it was trained on is read: the distributions that drift is judged against.
     """
 
     name: str
@@ -162,6 +169,8 @@ class Input:
     role: ModelRole = ModelRole.CHAMPION
     fallbacks: tuple[Fallback, ...] = ()
     score: str = "score"
+    optional: bool = False
+    baseline: bool = False
 
     @property
     def target(self) -> str:
@@ -284,6 +293,61 @@ _GENERATED = (
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """What the batches of a profiled table are compared with: what a model was trained on, or batches of the table itself.
+
+    Args:
+        model: the name of the model's declaration.
+        days: the batches; batches after them are counted on their bins.
+    """
+
+    model: str | None = None
+    days: BatchRange | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """That the batches of a table are profiled, and how.
+
+    Args:
+        columns: what is profiled; none means all.
+        slices: Spark SQL expressions over the columns; each value of each is profiled by itself, too.
+        baseline: None compares with the period before only.
+        repeated: the batches hold the same entities again and again, so that several have no more independent rows than one.
+        windows: lengths in batches that are judged together, ascending; none means those of the settings.
+    """
+
+    columns: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
+    baseline: Baseline = Baseline()
+    repeated: bool = False
+    windows: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A table whose batches a table of profiles profiles.
+
+    Args:
+        table: its name.
+        profile: how.
+        columns: those that are profiled.
+        score: the column that holds the scores of the baseline's model; None in any other table.
+        rows: the input that is the batch itself.
+        past: the input that is the batches of the baseline; None without such.
+        model: the input that is the baseline's model; None without one.
+    """
+
+    table: str
+    profile: Profile
+    columns: tuple[Column, ...]
+    rows: str
+    score: str | None = None
+    past: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True)
 class Contract:
     """One table: what it holds, what it is made of, who answers for it.
 
@@ -298,6 +362,9 @@ class Contract:
         resources: the name of a size that a scheduler knows.
         keyed: set for a keyed table.
         horizon_days: late changes of inputs older than this are listed, not repaired on their own; None repairs all.
+        profile: set when the table's batches are profiled.
+        profiles: its rows are the profiles of all tables that ask for them; its inputs follow from theirs.
+        watched: of such a table, those tables.
         file: the contract's own file, relative to the project.
     """
 
@@ -319,6 +386,9 @@ class Contract:
     change_data_feed: bool = False
     horizon_days: int | None = None
     keyed: Keyed | None = None
+    profile: Profile | None = None
+    profiles: bool = False
+    watched: tuple[Watched, ...] = ()
     file: str = ""
 
     @property
@@ -362,8 +432,8 @@ class Contract:
 
     @property
     def model_input(self) -> Input | None:
-        """The model that the table reads; it has one at most."""
-        return next((i for i in self.inputs if i.model), None)
+        """The model whose scores the table holds; it has one at most."""
+        return next((i for i in self.inputs if i.model and not i.baseline), None)
 
     @property
     def repeats_scores(self) -> bool:

@@ -82,7 +82,12 @@ def _check_in_use(model: ReadModel, tables: Mapping[str, ReadContract]) -> None:
     """Reports a model that is to be watched, and tables of scores in which nothing could be seen of it."""
     declaration, document = model.declaration, model.document
     key = "rollout" if declaration.rollout is not None else "floors"
-    read = [(t, i) for t in tables.values() for i in t.contract.inputs if i.model == declaration.name]
+    read = [
+        (t, i)
+        for t in tables.values()
+        for i in t.contract.inputs
+        if i.model == declaration.name and not i.baseline
+    ]
     roles = {entry.role for _, entry in read}
     needed = [ModelRole.CHAMPION, *([ModelRole.CHALLENGER] if declaration.rollout is not None else [])]
     for role in needed:

@@ -27,6 +27,7 @@ from lakesmith.contracts.model import (
     Suite,
 )
 from lakesmith.contracts.problems import Document, Entry, Fields, nearest
+from lakesmith.contracts.profiled import PROFILED, read_profile, read_trends
 from lakesmith.contracts.types import ColumnType, MapType, PrimitiveType, parse_type
 from lakesmith.contracts.windows import Window, WindowKind, parse_days
 
@@ -56,7 +57,7 @@ _MOST_DECIMALS = 15  # a double has no more
 _REQUIRED = ("table", "description", "owner", "job", "inputs", "key", "columns")
 _OPTIONAL = (
     *("rows", "mode", "lag", "retries", "timeout", "resources", "quarantine_limit"),
-    *("change_data_feed", "horizon"),
+    *("change_data_feed", "horizon", "profile"),
     *KEYED_KEYS,
 )
 
@@ -91,6 +92,8 @@ def read_contract(document: Document, table: str) -> Contract:
         quarantine_limit=fields.read("quarantine_limit", _quarantine_limit, plain.quarantine_limit),
         change_data_feed=fields.read("change_data_feed", Entry.flag, plain.change_data_feed),
         horizon_days=fields.read("horizon", _days, None),
+        profile=fields.read("profile", read_profile, None),
+        profiles="inputs" in fields.entries and fields.entries["inputs"].value == PROFILED,
         file=document.file,
     )
     contract = with_keyed(contract, fields)
@@ -164,6 +167,9 @@ def _quarantine_limit(entry: Entry) -> QuarantineLimit:
 
 
 def _inputs(entry: Entry) -> tuple[Input, ...]:
+    if entry.value == PROFILED:
+        # They follow from the tables that ask for a profile.
+        return ()
     inputs: list[Input] = []
     for name, element in entry.entries("input names, each with a table, a source or a model").items():
         if not name.isidentifier() or not name.isascii() or iskeyword(name) or name.startswith("_"):
@@ -250,6 +256,7 @@ _WINDOWS = {
     WindowKind.AHEAD: Window.ahead,
     WindowKind.PREVIOUS: Window.previous,
 }
+_WINDOW_WORDS = (WindowKind.SAME_DAY, *_WINDOWS, WindowKind.AS_OF)
 _WINDOW_GRAMMAR = "same_day, {last: 90d}, {ahead: 30d}, {previous: 1d} or as_of"
 
 
@@ -259,7 +266,7 @@ def _window(entry: Entry) -> Window | None:
     if entry.value == WindowKind.AS_OF:
         return Window.as_of()
     if not isinstance(entry.value, dict):
-        near = nearest(entry.value, list(WindowKind)) if isinstance(entry.value, str) else None
+        near = nearest(entry.value, _WINDOW_WORDS) if isinstance(entry.value, str) else None
         entry.report(f"expected {_WINDOW_GRAMMAR}, found {describe(entry.value)}", near)
         return None
     fields = entry.fields((), tuple(_WINDOWS))
@@ -304,12 +311,12 @@ def _column(name: str, entry: Entry) -> Column:
         message = f"a comma inside {{ }} ends the value, so that the type is only {cut!r}; write it in quotes"
         entry.report(message)
         return Column(name, _UNKNOWN_TYPE, nullable=False)
-    fields = entry.fields(("type",), ("nullable", "description", "subject", "scale", "unit"))
+    fields = entry.fields(("type",), ("nullable", "description", "subject", "scale", "unit", "trends"))
     kind = fields.read("type", _type, None)
     scale = fields.read("scale", lambda e: e.whole(0, _MOST_DECIMALS), None)
     if "scale" in fields.entries and kind is not None and str(kind) not in ("double", "float"):
         fields.entries["scale"].report(f"only a double or a float has a scale to be rounded to, not {kind}")
-    return Column(
+    column = Column(
         name=name,
         type=kind or _UNKNOWN_TYPE,
         description=fields.read("description", Entry.text, ""),
@@ -318,6 +325,9 @@ def _column(name: str, entry: Entry) -> Column:
         scale=scale,
         unit=fields.read("unit", Entry.text, None),
     )
+    if kind is None:
+        return column
+    return replace(column, trends=fields.read("trends", lambda e: read_trends(e, column), False))
 
 
 def _cut_type(entry: Entry) -> str | None:

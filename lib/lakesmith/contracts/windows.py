@@ -24,6 +24,8 @@ class WindowKind(StrEnum):
     AHEAD = "ahead"
     PREVIOUS = "previous"
     AS_OF = "as_of"
+    PERIOD = "period"
+    """Not for contracts: the batches of a baseline."""
 
 
 # Longer than any history, and short enough that no day leaves the calendar.
@@ -32,11 +34,15 @@ _ALL_DAYS = 100_000
 
 @dataclass(frozen=True)
 class Window:
-    """The batches D + `first_offset` .. D + `last_offset` (in days) of an input, read by batch D."""
+    """The batches D + `first_offset` .. D + `last_offset` (in days) of an input, read by batch D.
+
+    Of a period the same days for every batch: all of them once they are past, none before.
+    """
 
     kind: WindowKind
     first_offset: int
     last_offset: int
+    days: BatchRange | None = None
 
     @classmethod
     def same_day(cls) -> Window:
@@ -63,20 +69,34 @@ class Window:
         """All days up to the batch's own: what a keyed table knew then."""
         return cls(WindowKind.AS_OF, -_ALL_DAYS, 0)
 
+    @classmethod
+    def period(cls, days: BatchRange) -> Window:
+        """The same days for every later batch."""
+        return cls(WindowKind.PERIOD, -_ALL_DAYS, -1, days)
+
     def reads(self, batch: date, start: date) -> BatchRange | None:
         """The days that `batch` reads, cut at the first day of history; None when nothing is left."""
+        if self.days is not None:
+            past = self.days.last < batch and start <= self.days.last
+            return BatchRange(max(self.days.first, start), self.days.last) if past else None
         first = max(batch + timedelta(self.first_offset), start)
         last = batch + timedelta(self.last_offset)
         return BatchRange(first, last) if first <= last else None
 
     def reach(self, batches: BatchRange) -> BatchRange:
         """All days that any batch of a range reads, whatever the start of history."""
+        if self.days is not None:
+            # Before it is past nobody reads it; their own day stands for nothing at all.
+            return self.days if self.days.last < batches.last else BatchRange(batches.last, batches.last)
         return BatchRange(
             batches.first + timedelta(self.first_offset), batches.last + timedelta(self.last_offset)
         )
 
     def read_by(self, day: date) -> BatchRange:
         """The batches whose window holds `day`."""
+        if self.days is not None:
+            last = self.days.last if day in self.days else date.max - timedelta(1)
+            return BatchRange(last + timedelta(1), date.max)
         return BatchRange(day - timedelta(self.last_offset), day - timedelta(self.first_offset))
 
     @property
@@ -96,6 +116,9 @@ class Window:
                 return f"previous: {-self.first_offset}d"
             case WindowKind.AS_OF:
                 return "as_of"
+            case WindowKind.PERIOD:
+                assert self.days is not None
+                return f"from {self.days.first} to {self.days.last}"
 
 
 def parse_days(text: str) -> int:

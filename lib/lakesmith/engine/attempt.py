@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from pyspark.sql import DataFrame
 
@@ -21,6 +22,7 @@ from lakesmith.engine.dumps import with_small_dumps_refused
 from lakesmith.engine.execution import Execution
 from lakesmith.engine.intake import TakingIn
 from lakesmith.engine.pinning import PinnedInputs, pin_inputs
+from lakesmith.engine.profiling import PROFILED, profiled
 from lakesmith.engine.publication import Publication
 from lakesmith.engine.recording import audited_batch, failed_batch, quality_records
 from lakesmith.engine.repeating import pin_nothing, repeated_scores, without_input_rules
@@ -82,7 +84,12 @@ class Attempt(Execution):
             self.context.spark.sparkContext.setJobGroup(
                 self.run.run_id, f"{table} {BatchRange(batches[0], batches[-1])}"
             )
-            inputs = transform_inputs(self.context, self.contract, pinned, batches)
+            given: dict[str, Any] = {}
+            if self.contract.profiles:
+                inputs = {}
+                given[PROFILED] = profiled(self.context, self.contract, pinned, batches)
+            else:
+                inputs = transform_inputs(self.context, self.contract, pinned, batches)
             served = serve(self.context, self.contract, pinned, inputs, self.run.run_id)
             self.warnings += served.remarks
             self.unserved = dict(served.unserved)
@@ -91,8 +98,8 @@ class Attempt(Execution):
             if not batches:
                 return failed, None
             pinned = served.pinned
-        settings = SettingsRead(self.context.settings.parameters)
-        frame = transformed(job, self.contract, {**inputs, **served.models}, batches, settings)
+        settings = SettingsRead(self.context.settings.of_transforms)
+        frame = transformed(job, self.contract, {**inputs, **served.models, **given}, batches, settings)
         untold = note_columns(self.context, self.run, frame)
         self.warnings += [untold] if untold else []
         done, version = self._publish(frame, pinned, inputs, settings, self.contract)
@@ -118,7 +125,7 @@ class Attempt(Execution):
             live = self.context.ledger.live(table)
             pinned = pin_nothing(self.contract, day, source, reason)
             frame = repeated_scores(self.context, self.contract, live.version if live else None, source, day)
-        settings = SettingsRead(self.context.settings.parameters)
+        settings = SettingsRead(self.context.settings.of_transforms)
         return self._publish(frame, pinned, {}, settings, without_input_rules(self.contract))
 
     def _publish(

@@ -172,7 +172,7 @@ class Context:
     @property
     def judge(self) -> Judge:
         """The states of batches, from what the ledger holds at this moment."""
-        parameters: Mapping[str, Any] = self.settings.parameters
+        parameters: Mapping[str, Any] = self.settings.of_transforms
         return Judge(
             self.project.graph,
             histories=self.ledger.history,

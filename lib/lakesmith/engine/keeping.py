@@ -218,6 +218,9 @@ def _log(
         documents=lambda run_id: _documents(context, trained, version, run_id),
         pictures=_pictures(trained),
         code=code,
+        baseline={
+            part: found.to_dict() for part, found in trained.drift_baselines.items() if found is not None
+        },
         requirements=[
             f"{name}=={version.packages[name]}" for name in _SPARK_PACKAGES if name in version.packages
         ],

@@ -318,7 +318,10 @@ def _pin_model(
             found = (Arm(event, ServedBy.ASKED),) if event is not None else ()
         elif found is None:
             found = arms_on(timeline, day, entry.role)
-        if not found and entry.role is ModelRole.CHAMPION:
+        if entry.baseline:
+            # What stands beside the champion in a rollout was trained on other rows; one baseline judges a batch.
+            found = (found or arms_on(timeline, day, entry.role))[:1]
+        elif not found and entry.role is ModelRole.CHAMPION:
             what = f"has no version {asked}" if asked else f"has no champion for {day}"
             raise InputMissing(f"{model} {what}. See what there is: lakesmith models list {model}")
         arms[day] = found

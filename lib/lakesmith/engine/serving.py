@@ -61,7 +61,7 @@ def serve(
     Raises:
         ModelUnusable, StoreUnreachable, FeatureMissing: a version cannot score, and nothing that is declared can stand in for it.
     """
-    if not pinned.models:
+    if contract.model_input is None:
         return Served(pinned)
     # Not above: tables without a model do not wait for Spark's machine learning to be imported.
     from lakesmith.ml.serving import Model

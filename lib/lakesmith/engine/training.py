@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -50,6 +50,8 @@ from lakesmith.ml.split import AsOfDates, as_of_dates
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+    from lakesmith.monitoring.baseline import TableBaseline
 
 __all__ = ["Champion", "PinnedRows", "Trained", "TrainingProgress", "known_night", "train"]
 
@@ -110,6 +112,7 @@ class Trained:
         train_mean: mean label of the training rows.
         segments: name -> text -> its measurement on the test.
         seconds: step -> wall time.
+        drift_baselines: `features` of the training rows and `score` of the test's: what nights are compared with.
     """
 
     declaration: ModelDeclaration
@@ -127,6 +130,7 @@ class Trained:
     champion: Champion | None
     verdicts: tuple[Verdict, ...]
     seconds: Mapping[str, float]
+    drift_baselines: Mapping[str, TableBaseline | None] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -264,6 +268,7 @@ def train(
             importances = pipelines.importances(fitted.model, train_rows)
             numeric = [name for name in declaration.features if name not in declaration.categorical]
             profile = baseline_profile(contract, train_rows, numeric, declaration.categorical)
+            drift_baselines = _drift_baselines(declaration, contract, train_rows, scored)
             train_mean = float(train_rows.agg({LABEL: "avg"}).collect()[0][0])
     verdicts = judge(
         declaration,
@@ -288,6 +293,7 @@ def train(
         champion,
         (*verdicts, *unusable),
         clock.seconds,
+        drift_baselines,
     )
 
 
@@ -354,7 +360,7 @@ def _computed_alone(context: Context, declaration: ModelDeclaration, contract: C
     """The digest that a batch has when nothing but it is computed."""
     state = BatchState(contract.table, day, State.FRESH)
     pinned = pin_inputs(context, contract, [state])
-    settings = SettingsRead(context.settings.parameters)
+    settings = SettingsRead(context.settings.of_transforms)
     inputs = transform_inputs(context, contract, pinned, [day])
     job = load_job(context.project.root, contract)
     frame = rows_with_outcome(contract, transformed(job, contract, inputs, [day], settings))
@@ -415,6 +421,29 @@ def _missing_shares(
         return {}
     filled = rows.agg(*[F.count(name).alias(name) for name in nullable]).collect()[0].asDict()
     return {name: 1 - filled[name] / count for name in nullable}
+
+
+def _drift_baselines(
+    declaration: ModelDeclaration, contract: Contract, train_rows: DataFrame, scored: DataFrame
+) -> dict[str, TableBaseline | None]:
+    """What the nights that the model scores are compared with: the features that it was trained on, the scores of its test."""
+    from lakesmith.ml.frames import SCORE
+    from lakesmith.monitoring.profile import Measure
+    from lakesmith.monitoring.scan import measure_of
+    from lakesmith.monitoring.tables import find_baseline
+
+    kinds = {field.name: field.dataType for field in train_rows.schema.fields}
+    columns = {
+        c.name: measure_of(kinds[c.name], subject=c.subject or c.name == declaration.entity)
+        for c in contract.columns
+        if c.name in kinds
+    }
+    slices = contract.profile.slices if contract.profile is not None else ()
+    # A customer is in the rows of every as-of date.
+    return {
+        "features": find_baseline(train_rows, columns, slices, repeated=True),
+        "score": find_baseline(scored.select(BATCH_DATE, SCORE), {SCORE: Measure.NUMBER}, repeated=True),
+    }
 
 
 def _values(found: Evaluation) -> dict[str, float]:

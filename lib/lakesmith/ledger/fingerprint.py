@@ -53,6 +53,7 @@ def _scheme_1(contract: Contract, sources: Mapping[str, Source], root: Path) -> 
         "lag": contract.lag_days,
         "row_rules": [[e.type, dict(e.kwargs)] for e in contract.suite.row_rules],
         **_keyed(contract),
+        **_watched(contract),
     }
     dump = contract.keyed.full_dump if contract.keyed is not None else None
     audit = {
@@ -85,6 +86,28 @@ def _keyed(contract: Contract) -> dict[str, Any]:
     marker = [keyed.delete_column, list(keyed.delete_values)]
     how = [keyed.scd, list(contract.key), list(keyed.sequence), marker, keyed.full_dump is not None]
     return {"keyed": how}
+
+
+def _watched(contract: Contract) -> dict[str, Any]:
+    """What decides how the tables are profiled whose profiles these are; that they are profiled is nothing to themselves."""
+    if not contract.profiles:
+        return {}
+    how = [
+        [
+            w.table,
+            [[c.name, str(c.type), c.subject, c.trends] for c in w.columns],
+            [
+                list(w.profile.slices),
+                w.profile.baseline.model,
+                str(w.profile.baseline.days),
+                w.profile.repeated,
+                list(w.profile.windows),
+            ],
+            w.score,
+        ]
+        for w in contract.watched
+    ]
+    return {"watched": how}
 
 
 def _source_reading(source: Source) -> list[Any]:

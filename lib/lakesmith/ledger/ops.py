@@ -17,6 +17,7 @@ from deltalake.exceptions import CommitFailedError
 from lakesmith.errors import UnsupportedTable
 from lakesmith.ledger.alerts import AlertRecord
 from lakesmith.ledger.audit_trail import AuditRecord
+from lakesmith.ledger.baselines import BaselineRecord
 from lakesmith.ledger.circuit import CircuitRecord
 from lakesmith.ledger.columns import ColumnsRecord
 from lakesmith.ledger.forgotten import ForgottenRecord
@@ -50,6 +51,7 @@ OPS_TABLES: dict[str, type[Record]] = {
     "ops.columns": ColumnsRecord,
     "ops.alerts": AlertRecord,
     "ops.retraining": RetrainingRecord,
+    "ops.baselines": BaselineRecord,
 }
 _TABLE_OF = {kind: table for table, kind in OPS_TABLES.items()}
 

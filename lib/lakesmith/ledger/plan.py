@@ -266,7 +266,8 @@ def _reason(
     ):
         return f"{state.state}: {state.reason}"
     if state.state is State.BLOCKED:
-        comes = all(
+        enough = any if state.any_will_do else all
+        comes = enough(
             day in (own if table == state.table else will_run.get(table, {})) for table, day in state.blockers
         )
         return cascade or "what it needs will be run" if comes else ""

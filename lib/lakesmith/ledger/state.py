@@ -9,6 +9,10 @@ Three rules decide what an input in trouble does to a batch D:
   audit and never had rows is left out, named and warned of, so that one bad day does not stop a year;
 - a rejected correction leaves the rows published before it, and those are what later days go on reading.
 
+A table of profiles waits for nothing but the first of the tables that it profiles: what is not there that day is left out, and
+once it
+is there the batch is stale.
+
 A table of scores that declares it may repeat its last scores where a failure blocks it: such a batch is blocked and runnable.
 
 A batch that a person restored is held: it is stale when its own record says so, no run touches it, and what reads it takes its
@@ -76,6 +80,7 @@ class BatchState:
         held: no run touches it, forced or not: a person restored it and has not released it, or what it was made from is gone as
             it is meant to be, as of a file that is replaced in place.
         foreign: why its live files are somebody else's, whatever its state; empty when they are not.
+        any_will_do: for a blocked batch, one of the blockers is enough to let it run.
     """
 
     table: str
@@ -92,6 +97,7 @@ class BatchState:
     audit: str = ""
     held: bool = False
     foreign: str = ""
+    any_will_do: bool = False
 
 
 class Judge:
@@ -225,6 +231,7 @@ class Judge:
         foreign = self._foreign(contract, day, standing, found_files)
         blockers: list[tuple[str, date, BatchState | None]] = []
         left_out: list[tuple[str, date]] = []
+        waits: list[_Waiting] = []
         windows: dict[str, BatchRange | None] = {}
         closed = bool(folders) and not any(i.table for i in contract.inputs)
         for entry in contract.inputs:
@@ -252,9 +259,18 @@ class Judge:
             else:
                 track = tracks[entry.target]
                 reads = windows[entry.name] = entry.window.reads(day, track.first)
-                if reads is not None:
+                if reads is not None and entry.optional:
+                    absent = [(entry.target, d, track.state(d)) for d in track.blocking(reads, day)]
+                    left_out += [(table, d) for table, d, found in absent if found and found.for_failure]
+                    waits.append(_Waiting(entry.window.is_same_day, absent))
+                elif reads is not None:
                     blockers += [(entry.target, d, track.state(d)) for d in track.blocking(reads, day)]
                     left_out += [(entry.target, d) for d in track.left_out(reads, day)]
+        profiled = [waiting for waiting in waits if waiting.own_day]
+        any_will_do = bool(profiled) and all(waiting.absent for waiting in profiled)
+        if any_will_do:
+            # Nothing of that day is there; of tables of scores that begin later nothing is to be waited for.
+            blockers += [each for waiting in profiled for each in waiting.absent if self._is_due(*each[:2])]
         if closed and (standing is None or standing.rows == 0) and found_files == NO_FILES:
             return state(State.CLOSED)
         also = f"; {foreign}" if foreign else ""
@@ -266,6 +282,7 @@ class Judge:
                 "needs " + _listed([_why(table, d, found) for table, d, found in blockers]) + also,
                 blockers=tuple(named),
                 for_failure=for_failure,
+                any_will_do=any_will_do,
                 runnable=for_failure and standing is None and contract.repeats_scores,
             )
         out = tuple(left_out)
@@ -289,6 +306,10 @@ class Judge:
         if reason:
             return state(State.STALE, reason, left_out=out, behind=True)
         return state(State.FRESH, left_out=out, audit=self._judged_anew(contract, standing))
+
+    def _is_due(self, table: str, day: date) -> bool:
+        night = day + timedelta(self.graph.contracts[table].lag_days)
+        return self.due(table, BatchRange(night, night)) is not None
 
     def _foreign(self, contract: Contract, day: date, standing: BatchRecord | None, found_files: str) -> str:
         """Why a batch's rows, its changes or those in quarantine are somebody else's; empty when they are not."""
@@ -319,6 +340,10 @@ class Judge:
                 return f"the input {entry.name} is new"
             if entry.model:
                 # The version is frozen with the batch: a promotion makes nothing stale.
+                if entry.baseline and read.version is None:
+                    champion = self._timelines(entry.model).champion_on(record.batch_date)
+                    if champion is not None:
+                        return f"{entry.model} has a champion for that day, and so a baseline"
                 continue
             if entry.source:
                 reason = self._landing_changed(entry, read, folders[entry.source][record.batch_date])
@@ -331,7 +356,9 @@ class Judge:
             return f"the transform changed: {contract.job} or what it calls, its columns or its inputs"
         changed = [name for name, value in record.settings.items() if self._settings.get(name) != value]
         if changed:
-            return f"settings that the transform reads changed: {_listed([f'parameters.{name}' for name in changed])}"
+            return (
+                f"settings that the transform reads changed: {_listed([_setting(name) for name in changed])}"
+            )
         return ""
 
     def _judged_anew(self, contract: Contract, record: BatchRecord) -> str:
@@ -443,6 +470,11 @@ def _not_ours(what: str, standing: BatchRecord | None, found_files: str) -> str:
     return f"{what} are not those that run {standing.run_id} published"
 
 
+def _setting(name: str) -> str:
+    """A setting by its full name; transforms read parameters without theirs."""
+    return name if "." in name else f"parameters.{name}"
+
+
 def _why(table: str, day: date, found: BatchState | None) -> str:
     return (
         f"{table} {day}, which is {found.state}"
@@ -456,6 +488,19 @@ def _listed(items: list[str]) -> str:
     more = len(items) - _NAMED
     shown = ", ".join(items[:_NAMED])
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """What is not there of an input that a batch can do without.
+
+    Args:
+        own_day: the input is read for the batch's own day.
+        absent: its batches that are not there, as blockers are.
+    """
+
+    own_day: bool
+    absent: list[tuple[str, date, BatchState | None]]
 
 
 class _Track:

@@ -18,7 +18,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from lakesmith.contracts.types import ColumnType
 from lakesmith.ml.evaluation_values import Evaluation
 from lakesmith.ml.serving import ModelFacts, folder_digest
 from lakesmith.ml.store import MODEL_FOLDER, ModelStore
+from lakesmith.monitoring.baseline import BASELINE_FILE
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -60,6 +61,7 @@ class TrainingLog:
     pictures: Mapping[str, bytes]
     code: Sequence[Path]
     requirements: Sequence[str]
+    baseline: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,9 @@ def _save_model(folder: Path, log: TrainingLog) -> str:
     )
     shutil.rmtree(folder.parent / "tmp", ignore_errors=True)
     log.facts.write(folder)
+    if log.baseline:
+        text = json.dumps(log.baseline, sort_keys=True, allow_nan=False)
+        (folder / BASELINE_FILE).write_text(f"{text}\n", encoding="utf-8")
     return folder_digest(folder)
 
 

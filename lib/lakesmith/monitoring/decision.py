@@ -29,8 +29,10 @@ __all__ = [
     "Subject",
     "Verdict",
     "VerdictKind",
+    "chosen_window",
     "judge_night",
     "trend_before",
+    "window_days",
     "window_of",
 ]
 
@@ -192,14 +194,27 @@ def window_of(
     Returns:
         None where no batch of any window is known.
     """
-    window: ColumnProfile | None = None
+    found = chosen_window(profiles, day, settings, repeated=repeated)
+    return None if found is None else found[1]
+
+
+def chosen_window(
+    profiles: Mapping[date, ColumnProfile], day: date, settings: DriftSettings, *, repeated: bool = False
+) -> tuple[int, ColumnProfile] | None:
+    """The same as `window_of`, with the window's length in days."""
+    found: tuple[int, ColumnProfile] | None = None
     for length in settings.windows:
-        days = [day - timedelta(back) for back in range(length)]
-        if known := [profiles[each] for each in days if each in profiles]:
-            window = merge_profiles(known)
-            if window.count >= settings.least_rows or repeated:
-                return window
-    return window
+        if known := window_days(profiles, day, length):
+            found = length, merge_profiles(known)
+            if found[1].count >= settings.least_rows or repeated:
+                return found
+    return found
+
+
+def window_days(profiles: Mapping[date, ColumnProfile], day: date, length: int) -> list[ColumnProfile]:
+    """The profiles of the days of a window that ends with a day."""
+    days = [day - timedelta(back) for back in range(length)]
+    return [profiles[each] for each in days if each in profiles]
 
 
 def trend_before(profiles: Mapping[date, ColumnProfile], day: date, settings: DriftSettings) -> Trend | None:

@@ -82,11 +82,18 @@ PROFILE_COLUMNS: Mapping[str, str] = {
     "percent_null": "double",
     "percent_zeros": "double",
     "percent_distinct": "double",
-    # Ours: shape, and the profile itself, which adds up.
+    # Ours: shape, the profile itself, which adds up, and what drift is judged by. `slice` is the slice as one text that is never
+    # null.
     "table_name": "string",
     "skewness": "double",
     "kurtosis": "double",
     "profile": "string",
+    "slice": "string",
+    "baseline": "string",
+    "usual_effects": "array<struct<days:int,effect:double>>",
+    "trends": "boolean",
+    "repeated": "boolean",
+    "windows": "array<int>",
 }
 
 DRIFT_COLUMNS: Mapping[str, str] = {
@@ -123,6 +130,8 @@ DRIFT_COLUMNS: Mapping[str, str] = {
     "pvalue": "double",
     "adjusted_pvalue": "double",
     "rows_judged": "double",
+    "slice": "string",
+    "baseline": "string",
 }
 
 
@@ -135,7 +144,7 @@ class RowKey:
         batch_date: the last batch of the window.
         slice_key: the expression that slices; None for all rows.
         slice_value: its value.
-        version: of the table that was read; None where it is not known.
+        version: of the table that was read; None in tables of nights, whose rows must not hang on how many runs made them.
     """
 
     table: str
@@ -143,6 +152,17 @@ class RowKey:
     slice_key: str | None = None
     slice_value: str | None = None
     version: int | None = None
+
+    @property
+    def slice(self) -> str:
+        """The slice as one text; empty for all rows."""
+        if self.slice_key is None:
+            return ""
+        return (
+            f"{self.slice_key} is null"
+            if self.slice_value is None
+            else f"{self.slice_key} = {self.slice_value}"
+        )
 
 
 def profile_row(key: RowKey, profile: ColumnProfile, *, log_type: LogType = "INPUT") -> dict[str, Any]:
@@ -218,7 +238,7 @@ def stored_profile(row: Mapping[str, Any]) -> ColumnProfile:
 def drift_row(
     key: RowKey,
     comparison: Comparison,
-    verdict: Verdict,
+    verdict: Verdict | None,
     drift_type: DriftType,
     *,
     compared_with: date | None = None,
@@ -228,7 +248,7 @@ def drift_row(
     Args:
         key: what it is about.
         comparison: of the column's window with its baseline.
-        verdict: what was said of it.
+        verdict: what was said of it; None where nothing is said.
         drift_type: BASELINE against a model's baseline, CONSECUTIVE against the window before.
         compared_with: the last batch of what it was compared with; None for a baseline that is no window.
     """
@@ -249,13 +269,8 @@ def drift_row(
         "l_infinity_distance": comparison.l_infinity_distance,
         "new_categories": list(comparison.new),
         "vanished_categories": list(comparison.vanished),
-        "verdict": str(verdict.kind),
-        "reason": None if verdict.reason is None else str(verdict.reason),
-        "effect": _finite(verdict.effect),
-        "effect_limit": verdict.limit,
-        "pvalue": verdict.pvalue,
-        "adjusted_pvalue": verdict.adjusted,
-        "rows_judged": verdict.rows,
+        "rows_judged": comparison.rows,
+        **(_decided(verdict) if verdict is not None else {}),
     }
     return {name: known.get(name) for name in DRIFT_COLUMNS}
 
@@ -296,6 +311,7 @@ def _profile_key(key: RowKey, batches: int, log_type: LogType) -> dict[str, Any]
         "granularity": _granularity(batches),
         "slice_key": key.slice_key,
         "slice_value": key.slice_value,
+        "slice": key.slice,
         "table_name": key.table,
     }
 
@@ -309,6 +325,7 @@ def _drift_key(
         "monitor_version": _MONITOR_VERSION,
         "slice_key": key.slice_key,
         "slice_value": key.slice_value,
+        "slice": key.slice,
         "window_cmp": None if compared_with is None else _window(compared_with, before),
         "drift_type": drift_type,
         "table_name": key.table,
@@ -322,6 +339,18 @@ def _figures(profile: ColumnProfile) -> dict[str, float | None]:
         "percent_null": _percent(profile.nulls, profile.count),
         "percent_zeros": _percent(profile.zeros, profile.count) if numeric else None,
         "percent_distinct": _percent(profile.distinct_count, profile.count),
+    }
+
+
+def _decided(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "verdict": str(verdict.kind),
+        "reason": None if verdict.reason is None else str(verdict.reason),
+        "effect": _finite(verdict.effect),
+        "effect_limit": verdict.limit,
+        "pvalue": verdict.pvalue,
+        "adjusted_pvalue": verdict.adjusted,
+        "rows_judged": verdict.rows,
     }
 
 

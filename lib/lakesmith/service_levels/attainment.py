@@ -18,6 +18,7 @@ BURN_DAYS = 7
 """Over how many days the present speed is taken."""
 
 _BROKEN_SHOWN = 10
+_BARS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,12 @@ class Attainment:
     def is_met(self) -> bool | None:
         """Whether that is as much as was promised; None without any night."""
         return None if self.share is None else self.share >= self.level.target
+
+    @property
+    def trend(self) -> str:
+        """A bar a week, as high as the share that kept the promise; a dot where nothing was measured."""
+        shares = (week.share for week in self.weeks)
+        return "".join("." if s is None else _BARS[round(s * (len(_BARS) - 1))] for s in shares)
 
     @property
     def allowed(self) -> float:

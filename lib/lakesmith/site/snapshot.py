@@ -26,6 +26,8 @@ from lakesmith.ledger.quarantined import Quarantined, quarantined
 from lakesmith.ledger.records import NightRecord, QualityRecord, RunRecord
 from lakesmith.ledger.rule_results import RESULT_COLUMNS, RuleResult
 from lakesmith.ledger.state import BatchState
+from lakesmith.service_levels.attainment import Attainment
+from lakesmith.service_levels.measuring import service_levels
 
 if TYPE_CHECKING:
     from lakesmith.site.metrics import MetricTables
@@ -105,6 +107,7 @@ class Snapshot:
         audits: of batches that reached one.
         versions: of every table; None where it was never made.
         metrics: profiles, drift, performance and alerts, as far as there are any.
+        promises: how the service levels of conf/slo.yml are kept; none without the file.
     """
 
     environment: str
@@ -121,6 +124,7 @@ class Snapshot:
     night_records: Sequence[NightRecord]
     timelines: Mapping[str, ModelTimeline]
     metrics: MetricTables
+    promises: Sequence[Attainment]
     runs_by_id: Mapping[tuple[str, str], Run] = field(default_factory=dict)
 
     @property
@@ -162,14 +166,14 @@ def read_snapshot(context: Context) -> Snapshot:
     from lakesmith.site.metrics import read_metrics
 
     graph = context.project.graph
-    ledger = context.ledger
+    ledger, moment = context.ledger, now()
     nights = all_nights(context)
     states = context.judge.judge(nights) if nights is not None else {}
     runs = [Run.of(row) for row in in_order(ledger.ops.read(RunRecord), by="started_at")]
     return Snapshot(
         environment=context.settings.environment,
         lake_root=context.settings.lake_root,
-        made_at=now(),
+        made_at=moment,
         project=context.project,
         nights=nights,
         states=states,
@@ -181,6 +185,7 @@ def read_snapshot(context: Context) -> Snapshot:
         night_records=night_records(ledger.ops),
         timelines={model: ledger.timeline(model) for model in sorted(context.project.models)},
         metrics=read_metrics(context.lake),
+        promises=service_levels(context.project, ledger, moment),
         runs_by_id={(run.table, run.run_id): run for run in runs},
     )
 

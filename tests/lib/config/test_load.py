@@ -140,6 +140,13 @@ def test_effective_lists_every_setting_with_its_origin(write: Write) -> None:
         EffectiveSetting("retention.nights", 90, "default"),
         EffectiveSetting("retention.versions", 7, "default"),
         EffectiveSetting("maintenance.file_size", 134_217_728, "default"),
+        EffectiveSetting("monitoring.drift.effect", 0.1, "default"),
+        EffectiveSetting("monitoring.drift.false_discovery", 0.01, "default"),
+        EffectiveSetting("monitoring.drift.least_rows", 500, "default"),
+        EffectiveSetting("monitoring.drift.windows", [1, 7, 28], "default"),
+        EffectiveSetting("monitoring.drift.usual_factor", 2.0, "default"),
+        EffectiveSetting("monitoring.drift.trend_effect", 0.1, "default"),
+        EffectiveSetting("monitoring.drift.trend_days", 28, "default"),
         EffectiveSetting("mlflow.tracking_uri", None, "default"),
         EffectiveSetting("openlineage.transport", None, "default"),
         EffectiveSetting("openlineage.namespace", "lakesmith", "default"),
@@ -326,7 +333,7 @@ def test_of_two_variables_the_deeper_one_wins(write: Write) -> None:
 
 ALLOWED = (
     "landing_root, lake_root, jars_dir, spark, lease, publish, staging, quality, serving, retention, maintenance, "
-    "mlflow, openlineage, alerts, "
+    "monitoring, mlflow, openlineage, alerts, "
     "storage_options, parameters, models"
 )
 

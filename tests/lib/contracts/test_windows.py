@@ -64,12 +64,31 @@ def test_only_ahead_sees_later_days(batch: date, days: int) -> None:
         (Window.ahead(30), date(2011, 4, 14), date(2011, 5, 13), "ahead: 30d"),
         (Window.previous(1), date(2011, 4, 12), date(2011, 4, 12), "previous: 1d"),
         (Window.as_of(), LONG_AGO, date(2011, 4, 13), "as_of"),
+        (
+            Window.period(BatchRange(date(2011, 3, 1), date(2011, 3, 31))),
+            date(2011, 3, 1),
+            date(2011, 3, 31),
+            "from 2011-03-01 to 2011-03-31",
+        ),
     ],
     ids=list(WindowKind),
 )
 def test_the_windows_of_the_design(window: Window, first: date, last: date, shown: str) -> None:
     assert window.reads(date(2011, 4, 13), LONG_AGO) == BatchRange(first, last)
     assert str(window) == shown
+
+
+@given(DAYS, st.dates(date(2011, 2, 1), date(2011, 5, 1)))
+def test_a_period_is_read_once_it_is_past(batch: date, day: date) -> None:
+    days = BatchRange(date(2011, 3, 1), date(2011, 3, 31))
+    window = Window.period(days)
+
+    read = window.reads(batch, LONG_AGO)
+
+    assert read == (days if batch > days.last else None)
+    assert (read is not None and day in read) == (batch in window.read_by(day))
+    assert window.reads(date(2011, 4, 13), date(2011, 3, 15)) == BatchRange(date(2011, 3, 15), days.last)
+    assert not window.is_same_day
 
 
 @pytest.mark.parametrize("window", [Window.same_day(), Window.last(1)])

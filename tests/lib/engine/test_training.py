@@ -105,6 +105,7 @@ def test_a_run_holds_everything_that_shows_how_the_model_came_about(first_traini
         "evaluation.json",
         "gates.json",
         "model/MLmodel",
+        "model/baseline.json",
         "model/conda.yaml",
         "model/lakesmith.json",
         "model/python_env.yaml",

@@ -68,6 +68,7 @@ def test_a_row_of_numbers_has_the_figures_of_the_profile() -> None:
         "percent_null": 20.0,
         "percent_zeros": 20.0,
         "table_name": "gold.orders",
+        "slice": "",
         "skewness": 0.0,
         "kurtosis": pytest.approx(-1.5),
     }
@@ -130,6 +131,7 @@ def test_the_table_itself_has_a_row() -> None:
         "count_delta": -1,
         "non_null_columns_delta": {"added": 1, "missing": 1},
         "table_name": "gold.orders",
+        "slice": "",
     }
 
 

@@ -1,0 +1,230 @@
+"""The rows of `monitoring.drift_metrics`: how far each night is off its baseline and off the period before, and what is said.
+
+Owns which profiles are compared. It reads rows of `monitoring.profile_metrics` and no row of a watched table. Profiles on other
+bins
+neither add up nor compare: where a new model brings a new baseline, windows begin anew with its first night. No Spark.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, timedelta
+from typing import Any
+
+from lakesmith.contracts.model import BATCH_DATE
+from lakesmith.monitoring.comparison import Comparison, compare
+from lakesmith.monitoring.decision import DriftSettings, Subject, chosen_window, judge_night, window_days
+from lakesmith.monitoring.metric_rows import (
+    TABLE,
+    DriftType,
+    RowKey,
+    drift_row,
+    stored_profile,
+    table_drift_row,
+)
+from lakesmith.monitoring.profile import ColumnProfile, merge_profiles
+from lakesmith.monitoring.trend import Trend
+
+__all__ = ["DRIFT_SETTINGS", "PROFILE_INPUT", "drift_rows", "drift_settings"]
+
+DRIFT_SETTINGS = "monitoring.drift."
+"""What the names of these settings begin with, as a transform reads them."""
+
+PROFILE_INPUT = (
+    *("table_name", "log_type", "slice_key", "slice_value", "slice", "column_name", "avg", "profile"),
+    *("baseline", "usual_effects", "trends", "repeated", "windows"),
+)
+"""The columns of `monitoring.profile_metrics` that drift is made of, beside the day."""
+
+_Slice = tuple[str, str | None, str | None]
+
+
+@dataclass(frozen=True)
+class _Series:
+    """What is known of a column of a slice, day by day."""
+
+    rows: dict[date, Mapping[str, Any]] = field(default_factory=dict)
+    baselines: dict[date, Mapping[str, Any]] = field(default_factory=dict)
+    _read: dict[tuple[date, bool], ColumnProfile] = field(default_factory=dict)
+
+    def profile(self, day: date, *, baseline: bool = False) -> ColumnProfile:
+        """The profile of a day, or of its baseline; parsed once."""
+        key = (day, baseline)
+        if key not in self._read:
+            self._read[key] = stored_profile((self.baselines if baseline else self.rows)[day])
+        return self._read[key]
+
+    def like(self, day: date, days: int) -> dict[date, ColumnProfile]:
+        """The profiles of the days up to a day that were measured as that day was."""
+        wanted = self.profile(day)
+        near = [day - timedelta(back) for back in range(days)]
+        known = {each: self.profile(each) for each in near if each in self.rows}
+        return {each: profile for each, profile in known.items() if _alike(profile, wanted)}
+
+    def trend(self, day: date, days: int) -> Trend | None:
+        """The trend of the means of the days before; on whichever bins they were counted."""
+        near = [day - timedelta(back) for back in range(1, days + 1)]
+        means = {each: self.rows[each]["avg"] for each in near if each in self.rows}
+        return Trend.fit({each: mean for each, mean in means.items() if mean is not None})
+
+
+@dataclass
+class _Judged:
+    """A column of a night on its way to its rows."""
+
+    key: RowKey
+    row: Mapping[str, Any]
+    against: Comparison | None
+    before: Comparison | None
+    before_last: date | None
+    subject: Subject | None
+    window: ColumnProfile
+    baseline: ColumnProfile | None
+    previous: ColumnProfile | None
+
+
+def drift_settings(read: Mapping[str, Any]) -> DriftSettings:
+    """The thresholds, from the settings that a transform may read.
+
+    Args:
+        read: with the names `monitoring.drift.<setting>`.
+    """
+    values = {each.name: read[f"{DRIFT_SETTINGS}{each.name}"] for each in fields(DriftSettings)}
+    return DriftSettings(**{**values, "windows": tuple(values["windows"])})
+
+
+def drift_rows(
+    profiles: Iterable[Mapping[str, Any]], batches: Sequence[date], settings: DriftSettings
+) -> list[dict[str, Any]]:
+    """The rows of some nights.
+
+    Args:
+        profiles: rows of `monitoring.profile_metrics` with `PROFILE_INPUT` and the day as `batch_date`; none of them after a
+        night is
+            looked at for it.
+        batches: the nights.
+        settings: the thresholds, the windows among them.
+
+    Returns:
+        Rows with `DRIFT_COLUMNS` and `batch_date`.
+    """
+    series: dict[tuple[_Slice, str], _Series] = defaultdict(_Series)
+    by_day: dict[date, list[tuple[_Slice, str]]] = defaultdict(list)
+    for row in profiles:
+        if row["column_name"] == TABLE:
+            continue
+        key = ((row["table_name"], row["slice_key"], row["slice_value"]), row["column_name"])
+        if row["log_type"] == "BASELINE":
+            series[key].baselines[row[BATCH_DATE]] = row
+        else:
+            series[key].rows[row[BATCH_DATE]] = row
+            by_day[row[BATCH_DATE]].append(key)
+    return [row for day in batches for row in _night(day, by_day[day], series, settings)]
+
+
+def _night(
+    day: date,
+    keys: Sequence[tuple[_Slice, str]],
+    series: Mapping[tuple[_Slice, str], _Series],
+    settings: DriftSettings,
+) -> Iterator[dict[str, Any]]:
+    judged = [_judged(day, of, series[of, column], settings) for of, column in sorted(keys, key=_ordered)]
+    subjects = [each.subject for each in judged if each.subject is not None]
+    verdicts = iter(judge_night(subjects, settings))
+    by_slice: dict[tuple[str, str], list[_Judged]] = defaultdict(list)
+    for each in judged:
+        by_slice[each.key.table, each.key.slice].append(each)
+        facts = {BATCH_DATE: day, "baseline": each.row["baseline"]}
+        if each.against is not None:
+            verdict = next(verdicts)
+            yield {**drift_row(each.key, each.against, verdict, "BASELINE"), **facts}
+        if each.before is not None:
+            row = drift_row(each.key, each.before, None, "CONSECUTIVE", compared_with=each.before_last)
+            yield {**row, **facts, "baseline": None}
+    for found in by_slice.values():
+        yield from _of_table(day, found)
+
+
+def _ordered(key: tuple[_Slice, str]) -> tuple[str, ...]:
+    (table, slice_key, slice_value), column = key
+    return (table, slice_key or "", str(slice_value is not None), slice_value or "", column)
+
+
+def _judged(day: date, of: _Slice, column: _Series, settings: DriftSettings) -> _Judged:
+    row = column.rows[day]
+    if row["windows"]:
+        settings = replace(settings, windows=tuple(row["windows"]))
+    repeated = bool(row["repeated"])
+    # Twice the longest window: the period before one is as long.
+    alike = column.like(day, 2 * settings.windows[-1])
+    found = chosen_window(alike, day, settings, repeated=repeated)
+    assert found is not None  # the day itself is one of them
+    length, window = found
+    before_last = day - timedelta(length)
+    earlier = window_days(alike, before_last, length)
+    previous = merge_profiles(earlier) if earlier else None
+    baseline = column.profile(day, baseline=True) if day in column.baselines else None
+    against = subject = None
+    if baseline is not None and _alike(baseline, window):
+        against = compare(baseline, window, repeated=repeated)
+        trends, moments = bool(row["trends"]), column.profile(day).moments
+        subject = Subject(
+            " ".join((of[0], str(of[1:]), row["column_name"])),
+            against,
+            usual=_usual(column.baselines[day]["usual_effects"], length),
+            trends=trends,
+            trend=column.trend(day, settings.trend_days) if trends else None,
+            day=day,
+            mean=moments.mean if moments is not None and moments.count else None,
+        )
+    return _Judged(
+        RowKey(of[0], day, of[1], of[2]),
+        row,
+        against,
+        compare(previous, window, repeated=repeated) if previous is not None else None,
+        before_last,
+        subject,
+        window,
+        baseline,
+        previous,
+    )
+
+
+def _usual(effects: Sequence[Mapping[str, Any]] | None, length: int) -> float:
+    """The usual effect of windows of a length, or of the longest shorter ones that there were."""
+    shorter = [(each["days"], each["effect"]) for each in effects or () if each["days"] <= length]
+    return max(shorter, default=(0, 0.0))[1]
+
+
+def _of_table(day: date, columns: Sequence[_Judged]) -> Iterator[dict[str, Any]]:
+    """The rows about a table itself; of columns without a profile on a side nothing can be said."""
+    pairs: list[tuple[DriftType, list[tuple[ColumnProfile, ColumnProfile]], date | None]] = [
+        ("BASELINE", [(c.baseline, c.window) for c in columns if c.baseline is not None], None),
+        (
+            "CONSECUTIVE",
+            [(c.previous, c.window) for c in columns if c.previous is not None],
+            columns[0].before_last,
+        ),
+    ]
+    for drift_type, sides, compared_with in pairs:
+        if sides:
+            before, now = zip(*sides, strict=True)
+            row = table_drift_row(columns[0].key, before, now, drift_type, compared_with=compared_with)
+            baseline = columns[0].row["baseline"] if drift_type == "BASELINE" else None
+            yield {**row, BATCH_DATE: day, "baseline": baseline}
+
+
+def _alike(one: ColumnProfile, other: ColumnProfile) -> bool:
+    """True when two profiles were measured in one way, and so add up."""
+    ways = [
+        (
+            each.data_type,
+            each.measure,
+            each.numbers.edges if each.numbers is not None else None,
+            [value for value, _ in each.categories.known] if each.categories is not None else None,
+        )
+        for each in (one, other)
+    ]
+    return ways[0] == ways[1]
