@@ -1,8 +1,7 @@
 """The grammar of `profile:` and `trends:`, and what a table of profiles reads.
 
 Owns what a contract may say about being profiled, every message about that, and the inputs of a table whose rows are the
-profiles:
-they follow from the tables that ask for it, so that nothing has to be listed twice.
+profiles: they follow from the tables that ask for it, so that nothing has to be listed twice.
 """
 
 from __future__ import annotations

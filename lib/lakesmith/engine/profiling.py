@@ -1,8 +1,8 @@
 """What a table of profiles reads in a run: batches of the watched tables, and the baselines that they are measured by.
 
 Owns where a baseline comes from. Of a model it is beside the model's files; of batches it is made of their rows, as pinned.
-Either is
-kept in `ops.baselines` under the digest of what it follows from, so that a night scans its own batches and nothing else.
+Either is kept in `ops.baselines` under the digest of what it follows from, so that a night scans its own batches and nothing
+else.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Baselines that were made once and are read again each night, by the digest of what they were made from.
 
 Owns `ops.baselines` as values. They are kept to save work, not as a truth of their own: the same key always has the same text,
-and
-what is lost is made again.
+and what is lost is made again.
 """
 
 from __future__ import annotations

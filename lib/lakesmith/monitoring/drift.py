@@ -1,8 +1,7 @@
 """The rows of `monitoring.drift_metrics`: how far each night is off its baseline and off the period before, and what is said.
 
 Owns which profiles are compared. It reads rows of `monitoring.profile_metrics` and no row of a watched table. Profiles on other
-bins
-neither add up nor compare: where a new model brings a new baseline, windows begin anew with its first night. No Spark.
+bins neither add up nor compare: where a new model brings a new baseline, windows begin anew with its first night. No Spark.
 """
 
 from __future__ import annotations
@@ -102,8 +101,7 @@ def drift_rows(
 
     Args:
         profiles: rows of `monitoring.profile_metrics` with `PROFILE_INPUT` and the day as `batch_date`; none of them after a
-        night is
-            looked at for it.
+            night is looked at for it.
         batches: the nights.
         settings: the thresholds, the windows among them.
 

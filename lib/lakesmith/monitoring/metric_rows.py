@@ -82,8 +82,8 @@ PROFILE_COLUMNS: Mapping[str, str] = {
     "percent_null": "double",
     "percent_zeros": "double",
     "percent_distinct": "double",
-    # Ours: shape, the profile itself, which adds up, and what drift is judged by. `slice` is the slice as one text that is never
-    # null.
+    # Ours: shape, the profile itself, which adds up, and what drift is judged by. `slice` is the slice as one text that is
+    # never null.
     "table_name": "string",
     "skewness": "double",
     "kurtosis": "double",

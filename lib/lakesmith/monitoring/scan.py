@@ -1,10 +1,8 @@
 """Profiles of the batches of a table, by Spark: one action, one scan, for all columns, slices and batches.
 
 Owns the scan. Spark reads the rows and hands each task's to `lakesmith.monitoring.kernels`, as Arrow has them: numpy measures a
-column
-several times faster than what Catalyst compiles for the same (a wide aggregate is too large for the JVM to compile, and a row a
-column
-is as many rows to group). What comes back is a few kilobytes a task, column and slice.
+column several times faster than what Catalyst compiles for the same (a wide aggregate is too large for the JVM to compile, and
+a row a column is as many rows to group). What comes back is a few kilobytes a task, column and slice.
 """
 
 from __future__ import annotations
