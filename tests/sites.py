@@ -16,6 +16,7 @@ from deltalake import write_deltalake
 from command_lines import THREE_TABLES, publish
 from lakes import record_night, write_batch
 from lakesmith.contracts.declaration import Costs
+from lakesmith.ledger.alerts import AlertEvent, AlertRecord
 from lakesmith.ledger.model_events import ModelEvent, ModelEventKind
 from lakesmith.ledger.ops import now
 from lakesmith.ledger.records import BatchOutcome, QualityRecord, RunOutcome, RunRecord
@@ -180,27 +181,18 @@ def describe_hostile(workspace: Workspace) -> None:
     workspace.context().ledger.ops.append([record])
     record_night(workspace, NIGHTS, troubles={HOSTILE: HOSTILE}, minutes=1)
     alerts = [
-        ("opened", HOSTILE, HOSTILE, HOSTILE),
-        ("notified", HOSTILE, HOSTILE, ""),
-        ("opened", "missing_report", "gold.usage", "no report came"),
-        ("resolved", "missing_report", "gold.usage", ""),
-        ("notified", "missing_report", "gold.usage", ""),
+        (AlertEvent.OPENED, HOSTILE, HOSTILE, HOSTILE),
+        (AlertEvent.NOTIFIED, HOSTILE, HOSTILE, ""),
+        (AlertEvent.OPENED, "missing_report", "gold.usage", "no report came"),
+        (AlertEvent.RESOLVED, "missing_report", "gold.usage", ""),
+        (AlertEvent.NOTIFIED, "missing_report", "gold.usage", ""),
     ]
     began = now()
-    _write(
-        workspace,
-        "ops.alerts",
+    workspace.context().ledger.ops.append(
         [
-            {
-                "recorded_at": began + timedelta(seconds=at),
-                "event": event,
-                "rule": rule,
-                "subject": subject,
-                "severity": "page",
-                "text": text,
-            }
+            AlertRecord(began + timedelta(seconds=at), day(NIGHTS), event, rule, subject, "page", text)
             for at, (event, rule, subject, text) in enumerate(alerts)
-        ],
+        ]
     )
 
 

@@ -11,7 +11,6 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from lakesmith.alerts.monitoring_rows import DRIFT, PERFORMANCE, PROFILE, monitoring_rows
 from lakesmith.config.settings import AlertSettings, Settings
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.graph import TableGraph
@@ -22,6 +21,7 @@ from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ledger.records import BatchRecord, QualityRecord
 from lakesmith.ledger.retraining import RetrainingRecord, standing_request
 from lakesmith.ledger.state import BatchState, Judge
+from lakesmith.monitoring.stored import DRIFT_TABLE, PERFORMANCE_TABLE, PROFILE_TABLE, stored_rows
 from lakesmith.service_levels.attainment import Attainment
 from lakesmith.service_levels.measuring import service_levels
 
@@ -127,9 +127,8 @@ class NightFacts:
     @cached_property
     def drift(self) -> Sequence[Mapping[str, Any]] | None:
         """What was said of columns on the night; None where nothing was."""
-        rows = monitoring_rows(
-            self.watched.ledger,
-            DRIFT,
+        rows = stored_rows(
+            self.watched.ledger.open(DRIFT_TABLE),
             ("table_name", "column_name", "verdict"),
             optional=("drift_type", "slice_key"),
             since=self.night,
@@ -140,9 +139,8 @@ class NightFacts:
     @cached_property
     def performance(self) -> Sequence[Mapping[str, Any]] | None:
         """What was said of models by the labels that matured until the night; None where nothing was."""
-        rows = monitoring_rows(
-            self.watched.ledger,
-            PERFORMANCE,
+        rows = stored_rows(
+            self.watched.ledger.open(PERFORMANCE_TABLE),
             ("model_name", "verdict"),
             optional=("model_version", "metric", "slice_key", "reason"),
             since=self.night - timedelta(366),
@@ -155,9 +153,8 @@ class NightFacts:
 
     def profiles(self, weeks: int) -> Sequence[Mapping[str, Any]]:
         """The profiles of whole tables, one a column and batch, of some weeks until the night."""
-        rows = monitoring_rows(
-            self.watched.ledger,
-            PROFILE,
+        rows = stored_rows(
+            self.watched.ledger.open(PROFILE_TABLE),
             ("table_name", "column_name", "count", "percent_null"),
             optional=("avg", "num_nulls", "num_nan"),
             since=self.night - timedelta(7 * weeks),

@@ -15,7 +15,6 @@ from typing import Any
 
 from lakesmith import __version__
 from lakesmith.alerts.facts import Watched
-from lakesmith.alerts.monitoring_rows import DRIFT, PERFORMANCE, monitoring_rows
 from lakesmith.alerts.rules import CHANNEL_FAILED
 from lakesmith.contracts.days import BatchRange
 from lakesmith.ledger.alerts import AlertRecord, open_alerts
@@ -24,6 +23,7 @@ from lakesmith.ledger.nights import night_records
 from lakesmith.ledger.records import QualityRecord, RunRecord
 from lakesmith.ledger.retraining import RetrainingRecord, standing_request
 from lakesmith.ledger.state import State
+from lakesmith.monitoring.stored import DRIFT_TABLE, PERFORMANCE_TABLE, stored_rows
 from lakesmith.service_levels.measuring import service_levels
 
 __all__ = ["Sample", "readings"]
@@ -170,9 +170,8 @@ def _quality(watched: Watched, moment: datetime) -> Iterator[Sample]:
 
 
 def _drift(watched: Watched, moment: datetime) -> Iterator[Sample]:
-    rows = monitoring_rows(
-        watched.ledger,
-        DRIFT,
+    rows = stored_rows(
+        watched.ledger.open(DRIFT_TABLE),
         ("table_name", "column_name", "verdict"),
         optional=("effect",),
         since=_recently(watched),
@@ -206,9 +205,8 @@ def _models(watched: Watched, moment: datetime) -> Iterator[Sample]:
 
 
 def _performance(watched: Watched, moment: datetime) -> Iterator[Sample]:
-    rows = monitoring_rows(
-        watched.ledger,
-        PERFORMANCE,
+    rows = stored_rows(
+        watched.ledger.open(PERFORMANCE_TABLE),
         ("model_name", "metric", "value"),
         optional=("slice_key", "model_version"),
         since=_recently(watched),

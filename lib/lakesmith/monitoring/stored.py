@@ -1,10 +1,12 @@
-"""What was judged of a night, read back from `monitoring.drift_metrics` without Spark.
+"""What monitoring has written, read back without Spark: rows of its tables, and what was judged of a night.
 
-Owns which rows those are. What they say in words is the caller's.
+Owns the names of the tables and which rows are asked for. A lake need not have any of them. What they say in words is the
+caller's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,15 @@ from lakesmith.contracts.model import BATCH_DATE
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-__all__ = ["DRIFT_TABLE", "PROFILE_TABLE", "ColumnDrift", "drift_of", "last_drift_day"]
+__all__ = [
+    "DRIFT_TABLE",
+    "PERFORMANCE_TABLE",
+    "PROFILE_TABLE",
+    "ColumnDrift",
+    "drift_of",
+    "last_drift_day",
+    "stored_rows",
+]
 
 DRIFT_TABLE = "monitoring.drift_metrics"
 """Where drift is kept."""
@@ -25,25 +35,8 @@ DRIFT_TABLE = "monitoring.drift_metrics"
 PROFILE_TABLE = "monitoring.profile_metrics"
 """Where profiles are kept."""
 
-_FIGURES = (
-    *("table_name", "slice", "column_name", "data_type", "baseline", "verdict", "reason", "effect"),
-    *(
-        "effect_limit",
-        "pvalue",
-        "adjusted_pvalue",
-        "rows_judged",
-        "granularity",
-        "population_stability_index",
-    ),
-    *(
-        "js_distance",
-        "count_delta",
-        "avg_delta",
-        "percent_null_delta",
-        "new_categories",
-        "vanished_categories",
-    ),
-)
+PERFORMANCE_TABLE = "monitoring.model_performance"
+"""Where it is kept how models do on labels that came since."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +70,41 @@ class ColumnDrift:
         return self.verdict == "drifted"
 
 
+def stored_rows(
+    table: DeltaTable | None,
+    columns: Sequence[str],
+    *,
+    optional: Sequence[str] = (),
+    since: date | None = None,
+    until: date | None = None,
+    where: str = "",
+) -> list[dict[str, Any]] | None:
+    """Rows of a table; None where it is not there, or lacks one of the columns.
+
+    Args:
+        columns: that are read, besides `batch_date`.
+        optional: that are read, too, and are None where the table lacks them.
+        since, until: the first and the last batch.
+        where: a further condition, in SQL.
+    """
+    if table is None:
+        return None
+    known = {field.name for field in table.schema().fields}
+    wanted = [BATCH_DATE, *columns]
+    if not known.issuperset(wanted):
+        return None
+    conditions = [f"{BATCH_DATE} >= DATE '{since}'"] if since is not None else []
+    conditions += [f"{BATCH_DATE} <= DATE '{until}'"] if until is not None else []
+    conditions += [where] if where else []
+    listed = [f'"{name}"' for name in wanted]
+    listed += [f'"{name}"' if name in known else f'NULL AS "{name}"' for name in optional]
+    condition = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return _query(table, f"SELECT {', '.join(listed)} FROM rows{condition}")
+
+
 def last_drift_day(drift: DeltaTable) -> date | None:
     """The last night that has rows; None without any."""
-    [row] = _query(drift, f"SELECT max({BATCH_DATE}) AS day FROM drift")
+    [row] = _query(drift, f"SELECT max({BATCH_DATE}) AS day FROM rows")
     day: date | None = row["day"]
     return day
 
@@ -93,16 +118,16 @@ def drift_of(drift: DeltaTable, night: date, table: str | None = None) -> list[C
         table: only this watched table's.
     """
     of = f"AND table_name = '{table}' " if table is not None else ""
-    names = ", ".join(f'"{name}"' for name in _FIGURES)
+    names = ", ".join(f'"{name}"' for name in ColumnDrift.__dataclass_fields__)
     rows = _query(
         drift,
-        f"SELECT {names} FROM drift WHERE {BATCH_DATE} = DATE '{night}' AND verdict IS NOT NULL {of}"
+        f"SELECT {names} FROM rows WHERE {BATCH_DATE} = DATE '{night}' AND verdict IS NOT NULL {of}"
         'ORDER BY table_name, "slice", column_name',
     )
     return [ColumnDrift(**row) for row in rows]
 
 
-def _query(drift: DeltaTable, sql: str) -> list[dict[str, Any]]:
-    found = QueryBuilder().register("drift", drift).execute(sql)
+def _query(table: DeltaTable, sql: str) -> list[dict[str, Any]]:
+    found = QueryBuilder().register("rows", table).execute(sql)
     rows: list[dict[str, Any]] = pa.RecordBatchReader.from_stream(found).read_all().to_pylist()
     return rows

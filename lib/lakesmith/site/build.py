@@ -10,22 +10,24 @@ import json
 import time
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lakesmith.alerts.messages import runbook
 from lakesmith.contracts.edges import edges
 from lakesmith.engine.context import Context
 from lakesmith.extras import needs_extra
 from lakesmith.ledger.state import State
 from lakesmith.ledger.state_words import LETTERS
 from lakesmith.ledger.troubles import count
+from lakesmith.monitoring.stored import DRIFT_TABLE
 from lakesmith.site import charts
 from lakesmith.site.batches import BatchView, batch_view
 from lakesmith.site.drift import FIGURES, column_drifts
 from lakesmith.site.heat import heat_map, legend, years_of_nights
 from lakesmith.site.lineage_graph import lay_out
 from lakesmith.site.links import batch_page, drift_page, heat_map_page, model_page, scores_page, table_page
-from lakesmith.site.metrics import ALERTS, DRIFT
 from lakesmith.site.models import model_view
 from lakesmith.site.overview import overview
 from lakesmith.site.pictures import Pictures
@@ -127,7 +129,12 @@ class _Maker:
 
         self.context, self.snapshot, self.folder = context, snapshot, folder
         self._templates, self._markup, self._prices = templates, Markup, prices
-        templates.globals.update(draw=draw, snapshot=snapshot, environment=snapshot.environment)
+        templates.globals.update(
+            draw=draw,
+            snapshot=snapshot,
+            environment=snapshot.environment,
+            runbook=partial(runbook, context.settings.alerts.runbooks),
+        )
 
     def make(self) -> None:
         for asset in _ASSETS:
@@ -160,8 +167,8 @@ class _Maker:
             "Overview",
             view=view,
             legend_entries=legend(present),
-            alerts_known=ALERTS in known,
-            drift_known=DRIFT in known,
+            alerts_known=self.snapshot.alerts_known,
+            drift_known=DRIFT_TABLE in known,
         )
 
     def _heat_maps(self) -> None:

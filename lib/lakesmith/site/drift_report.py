@@ -18,9 +18,10 @@ from lakesmith.engine.context import Context
 from lakesmith.errors import InputMissing
 from lakesmith.extras import needs_extra
 from lakesmith.ledger.ops import now
+from lakesmith.monitoring.stored import DRIFT_TABLE
 from lakesmith.site.charts import Chart
 from lakesmith.site.drift import FIGURES, ColumnDrift, column_drifts
-from lakesmith.site.metrics import DRIFT, MetricTables, read_metrics
+from lakesmith.site.metrics import MetricTables, read_metrics
 from lakesmith.site.pictures import Pictures
 from lakesmith.site.writing import environment, package_file
 
@@ -38,7 +39,7 @@ class DriftMissing(InputMissing):
         known = (
             f"The newest night that was judged is {newest}"
             if newest is not None
-            else f"There is no {DRIFT} yet"
+            else f"There is no {DRIFT_TABLE} yet"
         )
         super().__init__(
             f"no drift was judged of any model's tables in the night {night}. {known}. "

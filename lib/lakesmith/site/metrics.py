@@ -1,4 +1,4 @@
-"""What monitoring has written, as far as it has: profiles, drift, performance, alerts; read by the names of columns.
+"""What monitoring has written, as far as it has: profiles, drift, performance; read by the names of columns.
 
 Owns the reading of tables that a lake need not have: one that is not there is empty, and so is a column. A row that cannot be
 made sense of is passed over, never guessed at.
@@ -9,34 +9,18 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
-import pyarrow as pa
-from deltalake import DeltaTable, QueryBuilder
+from deltalake import DeltaTable
 
+from lakesmith.contracts.model import BATCH_DATE
 from lakesmith.ledger.location import LakeLocation
+from lakesmith.monitoring.stored import DRIFT_TABLE, PERFORMANCE_TABLE, PROFILE_TABLE, stored_rows
 
-__all__ = [
-    "ALERTS",
-    "DRIFT",
-    "PERFORMANCE",
-    "PROFILES",
-    "TABLE_ROW",
-    "Alert",
-    "Drift",
-    "Histogram",
-    "MetricTables",
-    "Profile",
-    "read_metrics",
-]
-
-PROFILES = "monitoring.profile_metrics"
-DRIFT = "monitoring.drift_metrics"
-PERFORMANCE = "monitoring.model_performance"
-ALERTS = "ops.alerts"
+__all__ = ["TABLE_ROW", "Drift", "Histogram", "MetricTables", "Profile", "read_metrics"]
 
 _LONGEST_WINDOW = 28
 
@@ -139,22 +123,6 @@ class Drift:
 
 
 @dataclass(frozen=True)
-class Alert:
-    """An alert that is open.
-
-    Args:
-        raised_at: when it was opened.
-        subject: a table, `models.<name>`, or whatever else its rule speaks of.
-    """
-
-    raised_at: datetime | None
-    rule: str
-    subject: str
-    severity: str
-    text: str
-
-
-@dataclass(frozen=True)
 class MetricTables:
     """What there is of them.
 
@@ -164,7 +132,6 @@ class MetricTables:
         recent: (table, column) -> histograms of the last batches by day.
         drift: (table, column) -> nights in order, of all rows, then of slices.
         performance: rows of the table of performance as they are.
-        alerts: those that are open, the newest first.
         known: which of the tables the lake has.
     """
 
@@ -173,7 +140,6 @@ class MetricTables:
     recent: Mapping[tuple[str, str], Mapping[date, Histogram]] = field(default_factory=dict)
     drift: Mapping[tuple[str, str], Sequence[Drift]] = field(default_factory=dict)
     performance: Sequence[Mapping[str, Any]] = ()
-    alerts: Sequence[Alert] = ()
     known: frozenset[str] = frozenset()
 
     def columns_profiled(self, table: str) -> list[str]:
@@ -197,31 +163,22 @@ def read_metrics(lake: LakeLocation, night: date | None = None) -> MetricTables:
         lake: where the tables are.
         night: as far as this one; None reads all nights.
     """
-    opened = {name: lake.open(name) for name in (PROFILES, DRIFT, PERFORMANCE, ALERTS)}
-    profiles = _profiles(opened[PROFILES], night)
-    baselines, recent = _histograms(opened[PROFILES], profiles)
+    opened = {name: lake.open(name) for name in (PROFILE_TABLE, DRIFT_TABLE, PERFORMANCE_TABLE)}
+    profiles = _profiles(opened[PROFILE_TABLE], night)
+    baselines, recent = _histograms(opened[PROFILE_TABLE], profiles)
     return MetricTables(
         profiles=profiles,
         baselines=baselines,
         recent=recent,
-        drift=_drift(opened[DRIFT], night),
-        performance=_rows(opened[PERFORMANCE], None),
-        alerts=_alerts(_rows(opened[ALERTS], None)),
+        drift=_drift(opened[DRIFT_TABLE], night),
+        performance=_performance(opened[PERFORMANCE_TABLE]),
         known=frozenset(name for name, table in opened.items() if table is not None),
     )
 
 
-def _rows(table: DeltaTable | None, wanted: Iterable[str] | None, where: str = "") -> list[dict[str, Any]]:
-    """The rows of a table by the columns that it has; none when it was never made."""
-    if table is None:
-        return []
-    names = [f.name for f in table.schema().fields if wanted is None or f.name in set(wanted)]
-    if not names:
-        return []
-    listed = ", ".join(f'"{name}"' for name in names)
-    found = QueryBuilder().register("metrics", table).execute(f"SELECT {listed} FROM metrics {where}")
-    rows: list[dict[str, Any]] = pa.RecordBatchReader.from_stream(found).read_all().to_pylist()
-    return rows
+def _performance(table: DeltaTable | None) -> list[dict[str, Any]]:
+    names = [field.name for field in table.schema().fields] if table is not None else []
+    return stored_rows(table, [name for name in names if name != BATCH_DATE]) or []
 
 
 def _window(value: Any) -> tuple[date, int] | None:
@@ -240,11 +197,9 @@ def _number(value: Any) -> float | None:
 
 def _profiles(table: DeltaTable | None, night: date | None) -> dict[tuple[str, str], list[Profile]]:
     found: dict[tuple[str, str], list[Profile]] = defaultdict(list)
-    for row in _rows(table, _PROFILE_COLUMNS):
+    for row in stored_rows(table, (), optional=_PROFILE_COLUMNS, until=night) or ():
         window = _window(row.get("window"))
         if window is None or row.get("slice_key") is not None or row.get("log_type") == "BASELINE":
-            continue
-        if night is not None and window[0] > night:
             continue
         figures = {name: _number(value) for name, value in row.items() if name != "window"}
         name = (str(row.get("table_name")), str(row.get("column_name")))
@@ -260,24 +215,19 @@ def _histograms(
     """The baseline of each column, and its last batches."""
     baselines: dict[tuple[str, str], tuple[date, Histogram]] = {}
     recent: dict[tuple[str, str], dict[date, Histogram]] = defaultdict(dict)
-    names = {f.name for f in table.schema().fields} if table is not None else set[str]()
-    if not profiles or "profile" not in names:
+    if not profiles:
         return {}, {}
     newest = max(windows[-1].last for windows in profiles.values())
-    since = newest - timedelta(_LONGEST_WINDOW)
     # Profiles are long texts: only those that are shown are read.
-    day = "batch_date" if "batch_date" in names else "CAST(\"window\"['end'] AS DATE)"
-    undated = "" if "batch_date" in names else "log_type = 'BASELINE' OR "
-    where = f"WHERE {undated}({day} > DATE '{since}' AND {day} <= DATE '{newest + timedelta(1)}')"
-    for row in _rows(
-        table, ("window", "log_type", "slice_key", "column_name", "table_name", "profile"), where
-    ):
+    since = newest - timedelta(_LONGEST_WINDOW - 1)
+    columns = ("window", "log_type", "slice_key", "column_name", "table_name", "profile")
+    for row in stored_rows(table, columns, since=since, until=newest) or ():
         window, histogram = _window(row.get("window")), _histogram(row.get("profile"))
         if window is None or histogram is None or row.get("slice_key") is not None:
             continue
         name = (str(row.get("table_name")), str(row.get("column_name")))
         if row.get("log_type") != "BASELINE":
-            if window[0] <= newest and window[1] == 1:
+            if window[1] == 1:
                 recent[name][window[0]] = histogram
         elif name not in baselines or baselines[name][0] <= window[0]:
             baselines[name] = (window[0], histogram)
@@ -305,9 +255,9 @@ def _histogram(text: Any) -> Histogram | None:
 
 def _drift(table: DeltaTable | None, night: date | None) -> dict[tuple[str, str], list[Drift]]:
     found: dict[tuple[str, str], list[Drift]] = defaultdict(list)
-    for row in _rows(table, _DRIFT_COLUMNS):
+    for row in stored_rows(table, (), optional=_DRIFT_COLUMNS, until=night) or ():
         window, before = _window(row.get("window")), _window(row.get("window_cmp"))
-        if window is None or (night is not None and window[0] > night):
+        if window is None:
             continue
         tests = {
             name: value for name, value in row.items() if isinstance(value, Mapping) and "pvalue" in value
@@ -337,24 +287,3 @@ def _drift(table: DeltaTable | None, night: date | None) -> dict[tuple[str, str]
     for nights in found.values():
         nights.sort(key=lambda drift: (drift.slice != "", drift.slice, drift.last, drift.kind))
     return dict(found)
-
-
-def _alerts(rows: Sequence[Mapping[str, Any]]) -> list[Alert]:
-    """The alerts that were not resolved since their rule spoke last, the newest first."""
-    opened: dict[tuple[str, str], datetime | None] = {}
-    spoken: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for row in sorted(rows, key=lambda row: str(row.get("recorded_at") or "")):
-        event, key = str(row.get("event") or ""), (str(row.get("rule") or ""), str(row.get("subject") or ""))
-        if event == "resolved":
-            opened.pop(key, None)
-            spoken.pop(key, None)
-        elif event in ("opened", "seen"):
-            # What else is written of an alert are messages about it.
-            said = row.get("recorded_at")
-            opened.setdefault(key, said if isinstance(said, datetime) else None)
-            spoken[key] = row
-    alerts = [
-        Alert(opened[key], *key, severity=str(row.get("severity") or ""), text=str(row.get("text") or ""))
-        for key, row in spoken.items()
-    ]
-    return sorted(alerts, key=lambda alert: str(alert.raised_at or ""), reverse=True)

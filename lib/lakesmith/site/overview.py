@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from lakesmith.contracts.days import BatchRange
+from lakesmith.ledger.alerts import Alert
 from lakesmith.ledger.records import NightRecord
 from lakesmith.ledger.state import BatchState, State
 from lakesmith.ledger.state_words import LETTERS
 from lakesmith.ledger.troubles import Trouble, group_states
 from lakesmith.site.heat import HeatMap, heat_map
 from lakesmith.site.links import batch_page, model_page, table_page
-from lakesmith.site.metrics import TABLE_ROW, Alert, Drift
+from lakesmith.site.metrics import TABLE_ROW, Drift
 from lakesmith.site.snapshot import Run, Snapshot
 
 __all__ = ["ModelLine", "NightLine", "Overview", "TroubleLine", "overview"]
@@ -112,7 +113,7 @@ def overview(snapshot: Snapshot) -> Overview:
         group_states(troubled), key=lambda trouble: (_badness(trouble.label), -trouble.days[-1].toordinal())
     )
     counts = Counter(State(line.state) for line in lines if line.state)
-    alerts = snapshot.metrics.alerts
+    alerts = snapshot.alerts
     verdict, good = _verdict(night, counts, troubled, len(alerts))
     recent = None
     if snapshot.nights is not None:

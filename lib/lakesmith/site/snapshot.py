@@ -17,6 +17,7 @@ from lakesmith.contracts.model import Contract
 from lakesmith.contracts.project import Project
 from lakesmith.engine.context import Context
 from lakesmith.engine.night import all_nights
+from lakesmith.ledger.alerts import Alert, AlertRecord, open_alerts
 from lakesmith.ledger.history import TableHistory
 from lakesmith.ledger.live import LiveTable
 from lakesmith.ledger.model_events import ModelEvent, ModelTimeline
@@ -106,7 +107,9 @@ class Snapshot:
         runs: of all tables, oldest first.
         audits: of batches that reached one.
         versions: of every table; None where it was never made.
-        metrics: profiles, drift, performance and alerts, as far as there are any.
+        metrics: profiles, drift and performance, as far as there are any.
+        alerts: those that are open, the newest first.
+        alerts_known: whether any was ever opened.
         promises: how the service levels of conf/slo.yml are kept; none without the file.
     """
 
@@ -124,6 +127,8 @@ class Snapshot:
     night_records: Sequence[NightRecord]
     timelines: Mapping[str, ModelTimeline]
     metrics: MetricTables
+    alerts: Sequence[Alert]
+    alerts_known: bool
     promises: Sequence[Attainment]
     runs_by_id: Mapping[tuple[str, str], Run] = field(default_factory=dict)
 
@@ -169,6 +174,7 @@ def read_snapshot(context: Context) -> Snapshot:
     ledger, moment = context.ledger, now()
     nights = all_nights(context)
     states = context.judge.judge(nights) if nights is not None else {}
+    told = ledger.known(AlertRecord)
     runs = [Run.of(row) for row in in_order(ledger.ops.read(RunRecord), by="started_at")]
     return Snapshot(
         environment=context.settings.environment,
@@ -185,6 +191,8 @@ def read_snapshot(context: Context) -> Snapshot:
         night_records=night_records(ledger.ops),
         timelines={model: ledger.timeline(model) for model in sorted(context.project.models)},
         metrics=read_metrics(context.lake),
+        alerts=sorted(open_alerts(told).values(), key=lambda alert: alert.opened_at, reverse=True),
+        alerts_known=bool(told),
         promises=service_levels(context.project, ledger, moment),
         runs_by_id={(run.table, run.run_id): run for run in runs},
     )

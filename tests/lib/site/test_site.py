@@ -130,7 +130,7 @@ def test_the_overview_is_last_night_in_one_screen(site: Path) -> None:
     assert "not complete" in said
     assert re.search(r"Open alerts .*alert\(1\).* page since \d{4}-\d\d-\d\d \d\d:\d\d UTC", said)
     assert "no report came" not in said
-    # 1 of 3 rows is in quarantine on good days, 28 of 100 and none on the two that were rejected.
+    # 1 of 3 rows is in quarantine on most days; 28 of 100 on the one that was rejected, and none on the 9th.
     assert re.search(
         r"few_in_quarantine .*28 days broken on 2024-01-12, .* 22\.22 % of 9 75 % -211\.1 % \.\.▁▅ ", said
     )
