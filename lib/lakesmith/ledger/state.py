@@ -10,8 +10,7 @@ Three rules decide what an input in trouble does to a batch D:
 - a rejected correction leaves the rows published before it, and those are what later days go on reading.
 
 A table of profiles waits for nothing but the first of the tables that it profiles: what is not there that day is left out, and
-once it
-is there the batch is stale.
+once it is there the batch is stale.
 
 A table of scores that declares it may repeat its last scores where a failure blocks it: such a batch is blocked and runnable.
 
