@@ -12,6 +12,7 @@ from lakesmith.alerts.facts import NightFacts
 from lakesmith.contracts.model import ModelRole
 from lakesmith.ledger.arms import ServedBy, repeated
 from lakesmith.ledger.model_events import ModelEvent, ModelEventKind
+from lakesmith.service_levels.attainment import BURN_DAYS
 
 __all__ = [
     "circuit_open",
@@ -171,7 +172,7 @@ def slo_burn(facts: NightFacts) -> list[Violation]:
         if fast or (left < 0 and rate > 0):
             broken = kept.recent_measured - kept.recent_kept
             text = (
-                f"{kept.level.promise}: broken {broken} times in the last 7 days, {kept.measured - kept.kept} times in "
+                f"{kept.level.promise}: broken on {broken} of the last {BURN_DAYS} days and {kept.measured - kept.kept} of "
                 f"{kept.level.window_days} (allowed {kept.allowed:.1f}); budget left {100 * left:.0f} %"
             )
             found.append(Violation(f"service_levels.{kept.level.name}", text))
