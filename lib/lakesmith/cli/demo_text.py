@@ -101,6 +101,7 @@ def _commands(made: dict[str, Any], invocation: Invocation) -> list[str]:
         else f"SELECT * FROM {gold[0] if gold else made['tables'][0]['table']} LIMIT 5"
     )
     commands.append(f"  {invocation.command(f'sql {chr(34)}{query}{chr(34)}')}")
+    commands.append(f"  {invocation.command('site build')}")
     return commands
 
 
