@@ -1,4 +1,4 @@
-"""The shop with a trained model, made once: only to be copied or read.
+"""The command line as a user meets it; and the shop with a trained model, made once: only to be copied or read.
 
 What it takes is imported where it is made: tests beside it that need neither Spark nor MLflow must not wait for them.
 """
@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from command_lines import Answer, Ask
+from lakesmith.cli.main import main
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -45,3 +48,18 @@ def two_versions(tmp_path_factory: pytest.TempPathFactory, first_training: First
 def shop(tmp_path: Path, two_versions: Shop) -> Shop:
     """A copy of the shop with two versions and no champion, to change at will."""
     return two_versions.copied_to(tmp_path / "shop")
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Runs `lakesmith ...` in this process, through the seam where errors become exit codes."""
+    for name in ("LAKESMITH_ENV", "LAKESMITH_PROJECT", "LAKESMITH__LANDING_ROOT", "LAKESMITH__LAKE_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: str) -> Answer:
+        capsys.readouterr()
+        code = main(arguments)
+        said = capsys.readouterr()
+        return Answer(code, said.out, said.err)
+
+    return run

@@ -308,6 +308,17 @@ class RunRecord(Record):
         ]
     )
 
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """The record of a row as pyarrow gives it."""
+        warnings = tuple(json.loads(row["warnings"] or "[]"))
+        return cls(**{**row, "outcome": RunOutcome(row["outcome"]), "warnings": warnings})
+
+    @property
+    def seconds(self) -> float:
+        """Wall time; 0 where the clock was set back in between."""
+        return max(0.0, (self.finished_at - self.started_at).total_seconds())
+
 
 @dataclass(frozen=True)
 class QualityRecord(Record):

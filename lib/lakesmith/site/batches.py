@@ -11,13 +11,13 @@ from datetime import date
 
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.model import Input
-from lakesmith.ledger.records import BatchOutcome, BatchRecord, InputRead
+from lakesmith.ledger.records import BatchOutcome, BatchRecord, InputRead, RunRecord
 from lakesmith.ledger.rule_results import RuleResult
 from lakesmith.ledger.state import BatchState, State
 from lakesmith.ledger.state_words import LETTERS
 from lakesmith.ledger.troubles import count
 from lakesmith.site.links import batch_page, model_page, table_page
-from lakesmith.site.snapshot import Audit, Run, Snapshot
+from lakesmith.site.snapshot import Audit, Snapshot
 from lakesmith.site.words import moment, whole
 
 __all__ = ["Accounting", "BatchView", "Link", "Neighbour", "batch_view"]
@@ -98,7 +98,7 @@ class BatchView:
     attempt: BatchRecord | None
     standing: BatchRecord | None
     attempts: Sequence[BatchRecord]
-    run: Run | None
+    run: RunRecord | None
     audit: Audit | None
     broken: Sequence[tuple[RuleResult, str]]
     passed: int

@@ -9,14 +9,14 @@ from datetime import date, timedelta
 
 from lakesmith.contracts.days import BatchRange
 from lakesmith.ledger.alerts import Alert
-from lakesmith.ledger.records import NightRecord
+from lakesmith.ledger.records import NightRecord, RunRecord
 from lakesmith.ledger.state import BatchState, State
 from lakesmith.ledger.state_words import LETTERS
 from lakesmith.ledger.troubles import Trouble, group_states
 from lakesmith.site.heat import HeatMap, heat_map
 from lakesmith.site.links import batch_page, model_page, table_page
 from lakesmith.site.metrics import TABLE_ROW, Drift
-from lakesmith.site.snapshot import Run, Snapshot
+from lakesmith.site.snapshot import Snapshot
 
 __all__ = ["ModelLine", "NightLine", "Overview", "TroubleLine", "overview"]
 
@@ -44,7 +44,7 @@ class NightLine:
     reason: str
     rows: int | None
     quarantined: int | None
-    run: Run | None
+    run: RunRecord | None
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from datetime import date
 from statistics import median
 
 from lakesmith.errors import UsageError
+from lakesmith.ledger.records import RunRecord
 from lakesmith.ledger.troubles import count
 from lakesmith.site import charts
 from lakesmith.site.charts import Chart
 from lakesmith.site.links import table_page
-from lakesmith.site.snapshot import Run, Snapshot
+from lakesmith.site.snapshot import Snapshot
 from lakesmith.site.words import duration
 
 __all__ = ["Prices", "RunsView", "TableRuns", "runs_view"]
@@ -96,13 +97,13 @@ class RunsView:
     sizes: Mapping[str, tuple[float, float | None]]
     currency: str
     durations: Chart | None
-    newest: Sequence[Run]
+    newest: Sequence[RunRecord]
     total: int
 
 
 def runs_view(snapshot: Snapshot, prices: Prices) -> RunsView:
     """What the page of runs says."""
-    by_table: dict[str, list[Run]] = defaultdict(list)
+    by_table: dict[str, list[RunRecord]] = defaultdict(list)
     for run in snapshot.runs:
         by_table[run.table].append(run)
     tables = [
@@ -124,7 +125,9 @@ def runs_view(snapshot: Snapshot, prices: Prices) -> RunsView:
     )
 
 
-def _table(snapshot: Snapshot, table: str, runs: Sequence[Run], prices: Mapping[str, float]) -> TableRuns:
+def _table(
+    snapshot: Snapshot, table: str, runs: Sequence[RunRecord], prices: Mapping[str, float]
+) -> TableRuns:
     size = snapshot.contract(table).resources
     single = [run.seconds for run in runs if run.batches == 1]
     seconds, rows = sum(run.seconds for run in runs), sum(run.rows_published for run in runs)

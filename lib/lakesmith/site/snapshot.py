@@ -6,7 +6,6 @@ and no JVM is started. What the pages make of it is in the modules beside this o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -33,49 +32,7 @@ from lakesmith.service_levels.measuring import service_levels
 if TYPE_CHECKING:
     from lakesmith.site.metrics import MetricTables
 
-__all__ = ["Audit", "Run", "Snapshot", "read_snapshot"]
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run, as `ops.runs` has it.
-
-    Args:
-        error: its type and message; empty when there was none.
-        warnings: what it said without failing.
-    """
-
-    run_id: str
-    table: str
-    first: date
-    last: date
-    started_at: datetime
-    finished_at: datetime
-    outcome: str
-    error: str
-    batches: int
-    rows_read: int | None
-    rows_published: int
-    rows_quarantined: int
-    rows_dropped: int
-    version: int | None
-    job: str
-    code_version: str
-    lakesmith_version: str
-    environment: str
-    spark_application: str
-    warnings: tuple[str, ...]
-
-    @property
-    def seconds(self) -> float:
-        """Wall time."""
-        return max(0.0, (self.finished_at - self.started_at).total_seconds())
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Run:
-        """The run in a row of `ops.runs`."""
-        found = {name: row[name] for name in cls.__dataclass_fields__ if name != "warnings"}
-        return cls(**found, warnings=tuple(json.loads(row["warnings"] or "[]")))
+__all__ = ["Audit", "Snapshot", "read_snapshot"]
 
 
 @dataclass(frozen=True)
@@ -121,7 +78,7 @@ class Snapshot:
     states: Mapping[str, Mapping[date, BatchState]]
     histories: Mapping[str, TableHistory]
     live: Mapping[str, LiveTable | None]
-    runs: Sequence[Run]
+    runs: Sequence[RunRecord]
     audits: Mapping[tuple[str, date], Audit]
     quarantined: Mapping[str, Quarantined]
     night_records: Sequence[NightRecord]
@@ -130,7 +87,7 @@ class Snapshot:
     alerts: Sequence[Alert]
     alerts_known: bool
     promises: Sequence[Attainment]
-    runs_by_id: Mapping[tuple[str, str], Run] = field(default_factory=dict)
+    runs_by_id: Mapping[tuple[str, str], RunRecord] = field(default_factory=dict)
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -175,7 +132,7 @@ def read_snapshot(context: Context) -> Snapshot:
     nights = all_nights(context)
     states = context.judge.judge(nights) if nights is not None else {}
     told = ledger.known(AlertRecord)
-    runs = [Run.of(row) for row in in_order(ledger.ops.read(RunRecord), by="started_at")]
+    runs = [RunRecord.from_row(row) for row in in_order(ledger.ops.read(RunRecord), by="started_at")]
     return Snapshot(
         environment=context.settings.environment,
         lake_root=context.settings.lake_root,

@@ -9,6 +9,7 @@ from datetime import date
 
 from lakesmith.contracts.edges import edges
 from lakesmith.contracts.model import Contract
+from lakesmith.ledger.records import RunRecord
 from lakesmith.ledger.state import State
 from lakesmith.ledger.state_words import LETTERS
 from lakesmith.ledger.troubles import group_states
@@ -16,7 +17,7 @@ from lakesmith.site.batches import Link
 from lakesmith.site.links import batch_page, model_page, table_page
 from lakesmith.site.metrics import Profile
 from lakesmith.site.overview import TroubleLine
-from lakesmith.site.snapshot import Run, Snapshot
+from lakesmith.site.snapshot import Snapshot
 
 __all__ = ["ColumnLine", "DayRows", "TableView", "sparkline", "table_view"]
 
@@ -70,7 +71,7 @@ class TableView:
     columns: Sequence[ColumnLine]
     rules: Sequence[tuple[str, str, str]]
     days: Sequence[DayRows]
-    runs: Sequence[Run]
+    runs: Sequence[RunRecord]
     troubles: Sequence[TroubleLine]
     newest: Link | None
     profiled: bool

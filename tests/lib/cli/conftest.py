@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from command_lines import Answer, Ask
-from lakesmith.cli.main import main
 from workspaces import METERS, Workspace
 
 
@@ -21,18 +19,3 @@ def meters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
         workspace.land(number, ("m1", 10 + number, "High St"), ("m2", 5, "Low St"))
     monkeypatch.chdir(workspace.root)
     return workspace
-
-
-@pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """Runs `lakesmith ...` in this process, through the seam where errors become exit codes."""
-    for name in ("LAKESMITH_ENV", "LAKESMITH_PROJECT", "LAKESMITH__LANDING_ROOT", "LAKESMITH__LAKE_ROOT"):
-        monkeypatch.delenv(name, raising=False)
-
-    def run(*arguments: str) -> Answer:
-        capsys.readouterr()
-        code = main(arguments)
-        said = capsys.readouterr()
-        return Answer(code, said.out, said.err)
-
-    return run
