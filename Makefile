@@ -86,9 +86,9 @@ test: env browser ## The tests that check leaves out, in two processes: those wi
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-engine test-rest
 
 # Each with a session of its own: a Spark test keeps one core busy, seldom two.
-ENGINE_TESTS := tests/lib/engine tests/laws
+ENGINE_TESTS := tests/lib/engine tests/laws/test_sequences.py
 .PHONY: test-engine
-test-engine: env ## One half of `make test`: the engine and the laws
+test-engine: env ## One half of `make test`: the engine, and random sequences of events
 	$(BIN)/pytest -m "spark or e2e" --durations 15 $(ENGINE_TESTS)
 .PHONY: test-rest
 test-rest: env browser ## The other half of `make test`
