@@ -46,9 +46,11 @@ PAGES = [
     "docs/alerts.md",
     "docs/deployment.md",
     "docs/readiness.md",
+    "docs/monitoring.md",
+    "docs/site.md",
 ]
 # Commands that have commands of their own.
-GROUPS = ("alerts", "catalog", "config", "metrics", "models", "quarantine")
+GROUPS = ("alerts", "catalog", "config", "metrics", "models", "quarantine", "site")
 CHAPTER = "A table of your own in ten minutes"
 # The README's output is as wide as a page of text, not as the terminal of whoever runs this.
 WIDTH = "100"
