@@ -12,6 +12,7 @@ from lakesmith.alerts.facts import NightFacts
 from lakesmith.contracts.model import ModelRole
 from lakesmith.ledger.arms import ServedBy, repeated
 from lakesmith.ledger.model_events import ModelEvent, ModelEventKind
+from lakesmith.monitoring.stored import DRIFTED
 from lakesmith.service_levels.attainment import BURN_DAYS
 
 __all__ = [
@@ -26,7 +27,6 @@ __all__ = [
     "zero_scores",
 ]
 
-DRIFTED = "drifted"
 WORSE = "worse"
 
 _NAMED = 10

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 __all__ = [
+    "DRIFTED",
     "DRIFT_TABLE",
     "PERFORMANCE_TABLE",
     "PROFILE_TABLE",
@@ -31,6 +32,9 @@ __all__ = [
 
 DRIFT_TABLE = "monitoring.drift_metrics"
 """Where drift is kept."""
+
+DRIFTED = "drifted"
+"""The verdict that a column has drifted: `VerdictKind.DRIFTED` as it is stored, for those that need not wait for scipy."""
 
 PROFILE_TABLE = "monitoring.profile_metrics"
 """Where profiles are kept."""
@@ -67,7 +71,7 @@ class ColumnDrift:
     @property
     def drifted(self) -> bool:
         """True when it is called drift."""
-        return self.verdict == "drifted"
+        return self.verdict == DRIFTED
 
 
 def stored_rows(

@@ -18,7 +18,7 @@ from deltalake import DeltaTable
 
 from lakesmith.contracts.model import BATCH_DATE
 from lakesmith.ledger.location import LakeLocation
-from lakesmith.monitoring.stored import DRIFT_TABLE, PERFORMANCE_TABLE, PROFILE_TABLE, stored_rows
+from lakesmith.monitoring.stored import DRIFT_TABLE, DRIFTED, PERFORMANCE_TABLE, PROFILE_TABLE, stored_rows
 
 __all__ = ["TABLE_ROW", "Drift", "Histogram", "MetricTables", "Profile", "read_metrics"]
 
@@ -119,7 +119,7 @@ class Drift:
     @property
     def drifted(self) -> bool:
         """True when it was decided that the column has drifted."""
-        return self.verdict == "drifted"
+        return self.verdict == DRIFTED
 
 
 @dataclass(frozen=True)
