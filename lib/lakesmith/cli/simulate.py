@@ -1,4 +1,4 @@
-"""`lakesmith simulate`: source data of any size, seeded, with defects and drift on demand."""
+"""`lakesmith simulate`: source data of any size, seeded, with defects and events on demand."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ def command(
     lines_per_day: Annotated[int, typer.Option("--lines-per-day", help="Lines of an open day, on average.")],
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")],
     defects: Annotated[float, typer.Option("--defects", help="Share of defective lines, 0 to 1.")] = 0.0,
-    drift_from: Annotated[
-        str | None,
+    events: Annotated[
+        list[str] | None,
         typer.Option(
-            "--drift-from", metavar="DAY", help="From this day on mix, prices and repurchases are others."
+            "--event",
+            metavar="KIND@DAY[..DAY]",
+            help="What changes on these days: mix, prices, repurchases, anonymous, volume or columns. May be repeated.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer with JSON on stdout.")] = False,
@@ -37,7 +39,7 @@ def command(
 
         lakesmith simulate --out files --from 2010-12-01 --days 90 --lines-per-day 1000 --seed 7
     """
-    from lakesmith.simulate import SimulationSpec, simulate
+    from lakesmith.simulate import SimulationSpec, parse_event, simulate
 
     spec = SimulationSpec(
         first=parse_day(first),
@@ -45,7 +47,7 @@ def command(
         lines_per_day=lines_per_day,
         seed=seed,
         defects=defects,
-        drift_from=parse_day(drift_from) if drift_from is not None else None,
+        events=tuple(parse_event(text) for text in events or ()),
     )
     try:
         with bar("simulating", days) as advance:

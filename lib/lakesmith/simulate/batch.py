@@ -1,6 +1,6 @@
 """The lines of one batch, in the order of time: what to invoice when, and which lines are spoiled or doubled.
 
-A batch is a function of the specification's size, seed, defects and drift, and of its day; no batch needs
+A batch is a function of the specification's size, seed, defects and events, and of its day; no batch needs
 another. Defects and duplicates draw from a stream of their own, one draw a line: they never change the lines
 they leave.
 """
@@ -17,6 +17,7 @@ from lakesmith.simulate.catalogue import build_catalogue
 from lakesmith.simulate.customers import HOME, Population
 from lakesmith.simulate.defects import Line, defect_for, spoil
 from lakesmith.simulate.draws import Stream, reseed
+from lakesmith.simulate.events import EventKind, Events
 from lakesmith.simulate.invoices import Invoice, InvoiceKind, Sales
 from lakesmith.simulate.oddments import Oddments
 from lakesmith.simulate.seasons import minute_of_day
@@ -25,9 +26,10 @@ from lakesmith.simulate.spec import SimulationSpec
 from lakesmith.simulate.summary import Planted, Tally
 from lakesmith.simulate.volumes import DUPLICATE_SHARE, Volumes
 
-__all__ = ["HEADER", "Batches"]
+__all__ = ["Batches"]
 
-HEADER: Final = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+_HEADER: Final = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+_OTHER_HEADER: Final = _HEADER.replace("UnitPrice", "Price")
 _FIRST_INVOICE: Final = 100_000
 _EPOCH: Final = 733_000  # a day in 2007: keeps invoice numbers short for the years that people simulate
 _CENTURY: Final = 36_525
@@ -45,19 +47,21 @@ class Batches:
     def __init__(self, spec: SimulationSpec) -> None:
         sizes = basket_sizes(spec.lines_per_day)
         catalogue = build_catalogue(spec.seed)
+        events = Events(spec.events)
         self._spec = spec
-        self._drift_ordinal = None if spec.drift_from is None else spec.drift_from.toordinal()
-        self._volumes = Volumes(spec.seed, spec.lines_per_day, sizes)
-        population = Population(spec.seed, self._volumes.known_mean)
-        self._sales = Sales(spec.seed, catalogue, population, sizes, self._drift_ordinal)
+        self._events = events
+        self._volumes = Volumes(spec.seed, spec.lines_per_day, sizes, events)
+        population = Population(spec.seed, self._volumes.known_mean, events)
+        self._sales = Sales(spec.seed, catalogue, population, sizes, events)
         self._cancellations = Cancellations(spec.seed, self._sales, self._volumes, sizes)
         self._oddments = Oddments(spec.seed, catalogue, population)
         self._timeline = random.Random()
         self._spoiling = random.Random()
 
     def texts(self, day: date, tally: Tally) -> Iterator[str]:
-        """The lines of a day's batch, an invoice at a time, counted in `tally` as they are made."""
+        """The header and the lines of a day's batch, an invoice at a time, counted in `tally` as they are made."""
         ordinal = day.toordinal()
+        yield _OTHER_HEADER if self._events.on(EventKind.COLUMNS, ordinal) else _HEADER
         reseed(self._spoiling, self._spec.seed, Stream.SPOILING, ordinal)
         number = _FIRST_INVOICE + (ordinal - _EPOCH) % _CENTURY * self._volumes.most_invoices
         stamps: dict[int, str] = {}
@@ -73,7 +77,6 @@ class Batches:
         ordinal = day.toordinal()
         volume = self._volumes.of(ordinal)
         cancelled = self._cancellations.of(ordinal)
-        drifted = self._drift_ordinal is not None and ordinal >= self._drift_ordinal
         known = anonymous = cancellations = write_offs = fees = adjustments = 0
         invoices = (
             volume.known
@@ -102,7 +105,7 @@ class Batches:
                 yield position, self._oddments.write_off(ordinal, write_offs)
                 write_offs += 1
             elif (choice := choice - (volume.fees - fees)) < 0:
-                yield position, self._oddments.fee(ordinal, fees, drifted=drifted)
+                yield position, self._oddments.fee(ordinal, fees)
                 fees += 1
             else:
                 yield position, self._oddments.adjustment(ordinal, adjustments)

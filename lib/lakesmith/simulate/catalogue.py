@@ -1,14 +1,15 @@
 """What is sold: stock codes, descriptions and prices, as texts that are ready to be written.
 
-Owns the catalogue of a seed and its two assortments (which products sell, at what prices), before and after
-the drift. Texts are rendered once here, since a busy day writes millions of them.
+Owns the catalogue of a seed and its assortments: which products sell at what prices, usually and while events
+last. Texts are rendered once here, since a busy day writes millions of them.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Final
 
 from lakesmith.simulate.draws import Stream, apportion, reseed, shuffle
@@ -20,9 +21,9 @@ _PRODUCTS: Final = 3_300
 _HEAD_OF_POPULARITY: Final = 90  # the real files: 100 products make 22 % of the lines, 500 make 59 %
 _FIRST_CODE: Final = 15_030
 _MAX_DESCRIPTION: Final = 35
-_DRIFT_PRICE_PERCENT: Final = 112
-# Weight of a product's category in the mix after the drift: some fade, some take their place.
-_DRIFT_MIX: Final = (3.0, 0.25, 1.0, 0.4, 2.5, 1.0, 0.25, 0.6)
+_DEARER_PERCENT: Final = 112
+# Weight of a product's category in another mix: some fade, some take their place.
+_OTHER_MIX: Final = (3.0, 0.25, 1.0, 0.4, 2.5, 1.0, 0.25, 0.6)
 
 _STYLES: Final = (
     "RED", "PINK", "BLUE", "IVORY", "GREEN", "BLACK", "WHITE", "SILVER", "GOLD", "VINTAGE", "RETRO",
@@ -74,11 +75,15 @@ class Assortment:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The products of a seed; `items` holds stock code and description of each, as two CSV fields."""
+    """The products of a seed.
+
+    Args:
+        items: stock code and description of each, as two CSV fields.
+        assortments: what sells, by whether the mix is another and whether prices are up.
+    """
 
     items: list[str]
-    before: Assortment
-    after: Assortment
+    assortments: Mapping[tuple[bool, bool], Assortment]
 
 
 def build_catalogue(seed: int) -> Catalogue:
@@ -95,9 +100,17 @@ def build_catalogue(seed: int) -> Catalogue:
     ranks = list(range(len(items)))
     shuffle(ranks, generator)
     weights = [(len(ranks) - rank) / (rank + _HEAD_OF_POPULARITY) for rank in ranks]
-    drifted = [weight * _DRIFT_MIX[product % len(_DRIFT_MIX)] for product, weight in enumerate(weights)]
-    dearer = [(cost * _DRIFT_PRICE_PERCENT + 50) // 100 for cost in pence]
-    return Catalogue(items, _assortment(weights, pence), _assortment(drifted, dearer))
+    other = [weight * _OTHER_MIX[at % len(_OTHER_MIX)] for at, weight in enumerate(weights)]
+    dearer = [(cost * _DEARER_PERCENT + 50) // 100 for cost in pence]
+    popular = {False: _positions(weights), True: _positions(other)}
+    costs = {False: pence, True: dearer}
+    return Catalogue(
+        items,
+        {
+            (mix, prices): _assortment(popular[mix], costs[prices])
+            for mix, prices in product((False, True), repeat=2)
+        },
+    )
 
 
 def price_text(pence: int) -> str:
@@ -113,9 +126,13 @@ def quoted(text: str) -> str:
     return f'"{text}"' if "," in text else text
 
 
-def _assortment(weights: list[float], pence: list[int]) -> Assortment:
+def _positions(weights: list[float]) -> list[int]:
     popular = apportion(weights, POPULARITY_POSITIONS)
     popular.append(popular[-1])  # the place 1.0, which rounding can give
+    return popular
+
+
+def _assortment(popular: list[int], pence: list[int]) -> Assortment:
     return Assortment(
         popular=popular,
         price=[price_text(cost) for cost in pence],

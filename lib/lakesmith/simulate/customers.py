@@ -6,9 +6,9 @@ customer after another; who holds it on a day, and all the habits of that custom
 before it.
 
 An invoice of a class goes to a place drawn evenly, hence each customer buys at the rate of their class:
-frequency tells the rate, and recency tells who has left. After the drift customers come back less often, and
-the invoices that they leave go to passers-by, who hardly ever return: the volume stays, the repurchase rate
-falls.
+frequency tells the rate, and recency tells who has left. While the event `repurchases` lasts customers come back
+less often, and the invoices that they leave go to passers-by, who hardly ever return: the volume stays, the
+repurchase rate falls.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from lakesmith.simulate.draws import Stream, apportion, mix, step_through
+from lakesmith.simulate.events import EventKind, Events
 from lakesmith.simulate.sizes import WHOLESALE_UNITS
 
 __all__ = ["HOME", "Customer", "Population"]
@@ -33,7 +34,7 @@ class _RateClass(NamedTuple):
 
     rate: float
     share: float
-    share_after_drift: float
+    rare_share: float
     stay: int
 
 
@@ -91,8 +92,9 @@ class Customer:
 class Population:
     """All the customers who write `invoices_per_day` invoices on a mean open day."""
 
-    def __init__(self, seed: int, invoices_per_day: float) -> None:
-        shares = [group.share_after_drift if group is _PASSERS_BY else group.share for group in _CLASSES]
+    def __init__(self, seed: int, invoices_per_day: float, events: Events) -> None:
+        self._events = events
+        shares = [group.rare_share if group is _PASSERS_BY else group.share for group in _CLASSES]
         sizes = [
             max(1, round(invoices_per_day * share / group.rate))
             for group, share in zip(_CLASSES, shares, strict=True)
@@ -103,13 +105,15 @@ class Population:
         self._stride = step_through(self._places)
         self._holder_key = mix(mix(seed) ^ Stream.CUSTOMERS)
         self._habit_key = mix(self._holder_key)
-        self._before = apportion([group.share for group in _CLASSES], _SHARE_POSITIONS)
-        self._after = apportion([group.share_after_drift for group in _CLASSES], _SHARE_POSITIONS)
+        self._usual = apportion([group.share for group in _CLASSES], _SHARE_POSITIONS)
+        self._rare = apportion([group.rare_share for group in _CLASSES], _SHARE_POSITIONS)
 
-    def buyer(self, draw: float, ordinal: int, *, drifted: bool) -> Customer:
+    def buyer(self, draw: float, ordinal: int) -> Customer:
         """The customer to whom the draw, in 0..1, gives an invoice of the day with this ordinal."""
         position = draw * _SHARE_POSITIONS
-        group = (self._after if drifted else self._before)[int(position)]
+        group = (self._rare if self._events.on(EventKind.REPURCHASES, ordinal) else self._usual)[
+            int(position)
+        ]
         place = self._starts[group] + int((position - int(position)) * self._sizes[group])
         stay_hash = mix(self._holder_key ^ place)
         stay = _CLASSES[group].stay // 2 + (stay_hash & 0xFFFF) * _CLASSES[group].stay // 0xFFFF

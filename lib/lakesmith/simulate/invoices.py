@@ -15,13 +15,15 @@ from typing import Final, TypeAlias
 from lakesmith.simulate.catalogue import POPULARITY_POSITIONS, Assortment, Catalogue, price_text
 from lakesmith.simulate.customers import HOME, Customer, Population
 from lakesmith.simulate.draws import Stream, reseed
+from lakesmith.simulate.events import EventKind, Events
 from lakesmith.simulate.sizes import RETAIL_UNITS, BasketSizes
 
 __all__ = ["CARRIAGE_PER_ANONYMOUS", "CARRIAGE_PER_KNOWN", "Invoice", "InvoiceKind", "Item", "Sales"]
 
 _BULK_UNITS: Final = 36
 _GOLDEN: Final = 0.6180339887498949
-_LOYALTY_AFTER_DRIFT: Final = 0.4  # a new mix: customers leave their favourites for what sells now
+_LOYALTY_IN_ANOTHER_MIX: Final = 0.4  # customers leave their favourites for what sells now
+_NUMBER_LOST_ONE_IN: Final = 4
 # Shares of invoices with a line that is no product.
 _POSTAGE_ABROAD: Final = 0.5
 _MANUAL: Final = 0.02
@@ -78,32 +80,34 @@ class Sales:
         catalogue: Catalogue,
         population: Population,
         sizes: BasketSizes,
-        drift_ordinal: int | None,
+        events: Events,
     ) -> None:
         self._seed = seed
         self._catalogue = catalogue
         self._population = population
         self._sizes = sizes
-        self._drift_ordinal = drift_ordinal
+        self._events = events
         self._generator = random.Random()
 
     def assortment(self, ordinal: int) -> Assortment:
         """What sells on this day."""
-        return self._catalogue.after if self._drifted(ordinal) else self._catalogue.before
+        mix, prices = (self._events.on(kind, ordinal) for kind in (EventKind.MIX, EventKind.PRICES))
+        return self._catalogue.assortments[mix, prices]
 
     def known(self, ordinal: int, index: int, most: int | None = None) -> Invoice:
         """The invoice of a known customer; with `most`, only its first lines."""
         reseed(self._generator, self._seed, Stream.SALES, ordinal, index)
         draw = self._generator.random
-        drifted = self._drifted(ordinal)
-        customer = self._population.buyer(draw(), ordinal, drifted=drifted)
+        customer = self._population.buyer(draw(), ordinal)
         size = self._sizes.known[customer.size_habit][int(draw() * 256)]
         carriage = _carriage(customer.country, draw)
         goods = size if most is None else min(size, most)
-        items = self._wholesale(draw, customer, goods, drifted=drifted)
+        items = self._wholesale(draw, customer, goods, ordinal)
         if most is None:
             items += carriage
-        return Invoice(InvoiceKind.SALE, customer.text, customer.country, items, goods)
+        # By the index, which has nothing to do with who buys what: a cancellation finds the same.
+        lost = index % _NUMBER_LOST_ONE_IN == 0 and self._events.on(EventKind.ANONYMOUS, ordinal)
+        return Invoice(InvoiceKind.SALE, "" if lost else customer.text, customer.country, items, goods)
 
     def anonymous(self, ordinal: int, index: int) -> Invoice:
         """An invoice without customer: many products, few units, retail prices."""
@@ -116,19 +120,18 @@ class Sales:
         items += _web_shop(draw)
         return Invoice(InvoiceKind.SALE, "", country, items, size)
 
-    def _drifted(self, ordinal: int) -> bool:
-        return self._drift_ordinal is not None and ordinal >= self._drift_ordinal
-
     def _wholesale(
-        self, draw: Callable[[], float], customer: Customer, size: int, *, drifted: bool
+        self, draw: Callable[[], float], customer: Customer, size: int, ordinal: int
     ) -> list[Item]:
         products = self._catalogue.items
         count = len(products)
-        now = self._catalogue.after if drifted else self._catalogue.before
-        favoured, popular = self._catalogue.before.popular, now.popular
+        now = self.assortment(ordinal)
+        favoured, popular = self._catalogue.assortments[False, False].popular, now.popular
         price, bulk_price = now.price, now.bulk_price
         units, taste = customer.units, customer.taste
-        loyalty = customer.loyalty * _LOYALTY_AFTER_DRIFT if drifted else customer.loyalty
+        loyalty = customer.loyalty
+        if self._events.on(EventKind.MIX, ordinal):
+            loyalty *= _LOYALTY_IN_ANOTHER_MIX
         favourite = customer.favourites / loyalty
         novelty = POPULARITY_POSITIONS / (1.0 - loyalty)
         choices = len(units)

@@ -58,14 +58,14 @@ class Oddments:
         quantity = -(1 + int(400 * size * size * size)) if lost else 1 + int(60 * size * size)
         return Invoice(InvoiceKind.WRITE_OFF, "", HOME, [(item, quantity, "0.0")], 1)
 
-    def fee(self, ordinal: int, index: int, *, drifted: bool) -> Invoice:
+    def fee(self, ordinal: int, index: int) -> Invoice:
         """A discount, a sample or a bank's charge: written like a cancellation, of no product."""
         draw = self._start(ordinal, index, 1)
         item, low, high = _FEES[int(draw.random() * len(_FEES))]
         price = price_text(low + int(draw.random() * (high - low)))
         if not item.startswith("D,"):
             return Invoice(InvoiceKind.CANCELLATION, "", HOME, [(item, -1, price)], 0)
-        customer = self._population.buyer(draw.random(), ordinal, drifted=drifted)
+        customer = self._population.buyer(draw.random(), ordinal)
         return Invoice(InvoiceKind.CANCELLATION, customer.text, customer.country, [(item, -1, price)], 0)
 
     def adjustment(self, ordinal: int, index: int) -> Invoice:

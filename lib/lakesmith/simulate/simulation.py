@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from itertools import chain
 from pathlib import Path
 
 from lakesmith.errors import ConfigurationError
-from lakesmith.simulate.batch import HEADER, Batches
+from lakesmith.simulate.batch import Batches
 from lakesmith.simulate.landing import write_file
 from lakesmith.simulate.seasons import is_open
 from lakesmith.simulate.spec import SimulationSpec
@@ -22,7 +21,7 @@ def simulate(
 ) -> SimulationSummary:
     """Write `YYYY-MM-DD.csv` into `out` for each open day, in constant memory.
 
-    A file's bytes follow from the seed, the size, the defects, the drift and its day alone: another range of
+    A file's bytes follow from the seed, the size, the defects, the events and its day alone: another range of
     days writes the same files where the two overlap.
 
     Args:
@@ -43,8 +42,7 @@ def simulate(
     tally = Tally()
     for day in spec.calendar_days():
         if is_open(day):
-            texts = chain([HEADER], batches.texts(day, tally))
-            tally.bytes += write_file(out / f"{day.isoformat()}.csv", texts)
+            tally.bytes += write_file(out / f"{day.isoformat()}.csv", batches.texts(day, tally))
             tally.files += 1
         if progress is not None:
             progress(day)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from lakesmith.errors import ConfigurationError
+from lakesmith.simulate.events import Event
 
 __all__ = ["SimulationSpec"]
 
@@ -28,7 +29,7 @@ class SimulationSpec:
         lines_per_day: lines of an open day, the mean over a year; weekday, month and chance vary around it.
         seed: the same seed gives the same bytes.
         defects: share of the lines that are made defective, from 0 to 1.
-        drift_from: from this day on the product mix, the prices and the repurchase rate are others.
+        events: what changes in the trade, and when.
 
     Raises:
         ConfigurationError: a value is outside its limits; every one that is, is named.
@@ -39,7 +40,7 @@ class SimulationSpec:
     lines_per_day: int
     seed: int
     defects: float = 0.0
-    drift_from: date | None = None
+    events: tuple[Event, ...] = ()
 
     def __post_init__(self) -> None:
         wrong = list(self._mistakes())
@@ -55,14 +56,13 @@ class SimulationSpec:
 
     def _mistakes(self) -> Iterator[str]:
         yield from _not_a_day("first", self.first)
-        if self.drift_from is not None:
-            yield from _not_a_day("drift_from", self.drift_from)
         yield from _not_whole("days", self.days, 1, date.max.toordinal())
         yield from _not_whole("lines_per_day", self.lines_per_day, MIN_LINES_PER_DAY, MAX_LINES_PER_DAY)
         yield from _not_whole("seed", self.seed, 0, MAX_SEED)
         share: object = self.defects
         if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
             yield f"defects must be a share from 0 to 1, not {share!r}"
+        yield from (wrong for event in self.events if (wrong := event.mistake()) is not None)
 
 
 def _not_a_day(name: str, value: object) -> Iterator[str]:

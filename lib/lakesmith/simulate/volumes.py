@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from lakesmith.simulate.draws import Stream, reseed, rounded, total
+from lakesmith.simulate.events import EventKind, Events
 from lakesmith.simulate.invoices import CARRIAGE_PER_ANONYMOUS, CARRIAGE_PER_KNOWN
 from lakesmith.simulate.seasons import day_weight, is_open
 from lakesmith.simulate.sizes import BasketSizes
@@ -26,6 +27,7 @@ _WRITE_OFF_SHARE: Final = 0.0060
 _FEE_SHARE: Final = 0.0011
 _ADJUSTMENT_SHARE: Final = 0.00005
 _DAY_NOISE: Final = 0.2
+_LOW_VOLUME: Final = 0.3
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ CLOSED: Final = DayVolume(0, 0, 0, 0, 0)
 class Volumes:
     """The invoices of each day, and their means."""
 
-    def __init__(self, seed: int, lines_per_day: int, sizes: BasketSizes) -> None:
+    def __init__(self, seed: int, lines_per_day: int, sizes: BasketSizes, events: Events) -> None:
+        self._events = events
         lines = lines_per_day / (1.0 + DUPLICATE_SHARE)
         rest = total([_ANONYMOUS_SHARE, _CANCELLED_SHARE, _WRITE_OFF_SHARE, _FEE_SHARE, _ADJUSTMENT_SHARE])
         self._seed = seed
@@ -71,4 +74,6 @@ class Volumes:
         reseed(self._generator, self._seed, Stream.VOLUME, ordinal)
         draw = self._generator.random
         weight = day_weight(day) * (1.0 + _DAY_NOISE * (2.0 * draw() - 1.0))
+        if self._events.on(EventKind.VOLUME, ordinal):
+            weight *= _LOW_VOLUME
         return DayVolume(*(rounded(mean * weight, draw()) for mean in self._means))

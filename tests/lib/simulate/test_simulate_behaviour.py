@@ -1,4 +1,4 @@
-"""What can be learned from simulated data: seasons, habits, repurchase, and how drift changes them."""
+"""What can be learned from simulated data: seasons, habits, repurchase, and how events change them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from lakesmith.simulate import SimulationSpec, simulate
+from lakesmith.simulate import Event, EventKind, SimulationSpec, simulate
 
 Reader = Callable[[Path], Any]
 Visits = dict[str, list[date]]
 DRIFT = date(2011, 5, 2)
+DRIFTS = tuple(Event(kind, DRIFT) for kind in (EventKind.MIX, EventKind.PRICES, EventKind.REPURCHASES))
 SPEC = SimulationSpec(date(2011, 1, 2), 210, 700, 21)
 
 
@@ -30,7 +31,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory, read: Reader) -> Any:
 @pytest.fixture(scope="module")
 def drifted(tmp_path_factory: pytest.TempPathFactory, read: Reader) -> Any:
     out = tmp_path_factory.mktemp("drifted")
-    simulate(replace(SPEC, drift_from=DRIFT), out)
+    simulate(replace(SPEC, events=DRIFTS), out)
     return read(out)
 
 
@@ -176,3 +177,55 @@ def test_the_drift_lowers_the_repurchase_rate_and_keeps_the_volume(calm: Any, dr
     assert base_rate(drifted, later) < base_rate(calm, later) - 0.08
     rows = [sum(day >= DRIFT for day, _ in landed.lines) for landed in (calm, drifted)]
     assert rows[1] == pytest.approx(rows[0], rel=0.05)
+
+
+def test_an_event_changes_what_is_sold_on_its_own_days_only(tmp_path: Path, read: Reader) -> None:
+    """What was sold on them is taken back later, so that numbers and times of later invoices are others."""
+    spec = SimulationSpec(date(2011, 3, 6), 12, 300, 5)
+    first, last = date(2011, 3, 8), date(2011, 3, 10)
+
+    def sold(name: str) -> dict[date, set[tuple[str, ...]]]:
+        lines: dict[date, set[tuple[str, ...]]] = defaultdict(set)
+        for day, line in read(tmp_path / name).lines:
+            if line[0][0].isdigit():
+                lines[day].add((*line[1:4], *line[5:]))
+        return lines
+
+    simulate(spec, tmp_path / "calm")
+    calm = sold("calm")
+    for kind in set(EventKind) - {EventKind.COLUMNS}:
+        simulate(replace(spec, events=(Event(kind, first, last),)), tmp_path / kind)
+        otherwise = sold(kind)
+        changed = {day for day in calm if calm[day] != otherwise[day]}
+        assert changed == {day for day in calm if first <= day <= last}, kind
+
+
+def test_a_quarter_of_the_known_invoices_lose_their_number_and_nothing_else(
+    tmp_path: Path, read: Reader
+) -> None:
+    spec = SimulationSpec(date(2011, 3, 6), 12, 1_000, 5)
+    simulate(spec, tmp_path / "calm")
+    simulate(replace(spec, events=(Event(EventKind.ANONYMOUS, spec.first),)), tmp_path / "lost")
+    calm, lost = read(tmp_path / "calm").lines, read(tmp_path / "lost").lines
+    known = {line[0] for _, line in calm if line[6] and line[0][0].isdigit()}
+    gone = known - {line[0] for _, line in lost if line[6]}
+
+    assert len(gone) / len(known) == pytest.approx(0.25, abs=0.02)
+    assert [[*line[:6], line[7]] for _, line in calm] == [[*line[:6], line[7]] for _, line in lost]
+
+
+def test_three_in_ten_invoices_of_a_low_day(tmp_path: Path, read: Reader) -> None:
+    spec = SimulationSpec(date(2011, 3, 6), 12, 1_000, 5)
+    simulate(spec, tmp_path / "calm")
+    simulate(replace(spec, events=(Event(EventKind.VOLUME, spec.first),)), tmp_path / "low")
+    calm, low = ({line[0] for _, line in sales_of_known(read(tmp_path / name))} for name in ("calm", "low"))
+    assert len(low) / len(calm) == pytest.approx(0.3, abs=0.02)
+
+
+def test_another_header_and_the_same_lines(tmp_path: Path) -> None:
+    spec = SimulationSpec(date(2011, 3, 8), 1, 100, 5)
+    simulate(spec, tmp_path / "calm")
+    simulate(replace(spec, events=(Event(EventKind.COLUMNS, spec.first),)), tmp_path / "other")
+    calm, other = ((tmp_path / name / "2011-03-08.csv").read_text() for name in ("calm", "other"))
+    assert other == calm.replace("UnitPrice", "Price", 1)
+    assert other != calm

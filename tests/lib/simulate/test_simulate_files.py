@@ -16,10 +16,13 @@ from pathlib import Path
 import pytest
 
 from lakesmith.errors import ConfigurationError
-from lakesmith.simulate import SimulationSpec, simulate
+from lakesmith.simulate import Event, EventKind, SimulationSpec, simulate
 from lakesmith.simulate.landing import write_file
 
-SMALL = SimulationSpec(date(2011, 3, 1), 10, 200, 42, defects=0.05, drift_from=date(2011, 3, 7))
+DRIFTS = tuple(
+    Event(kind, date(2011, 3, 7)) for kind in (EventKind.MIX, EventKind.PRICES, EventKind.REPURCHASES)
+)
+SMALL = SimulationSpec(date(2011, 3, 1), 10, 200, 42, defects=0.05, events=DRIFTS)
 GOLDEN = "d2b838f50d985f16ecde2aa6f972fc056561786a75fec1482743e7aac9d4d1bd"
 
 
@@ -73,8 +76,9 @@ def test_an_invoice_number_is_given_once_and_numbers_rise(tmp_path: Path) -> Non
 def test_the_hash_seed_of_python_does_not_matter(tmp_path: Path, hash_seed: str) -> None:
     program = (
         "import sys; from datetime import date; from pathlib import Path; "
-        "from lakesmith.simulate import SimulationSpec, simulate; "
-        "simulate(SimulationSpec(date(2011, 3, 1), 10, 200, 42, 0.05, date(2011, 3, 7)), Path(sys.argv[1]))"
+        "from lakesmith.simulate import SimulationSpec, parse_event, simulate; "
+        "drifts = tuple(parse_event(f'{kind}@2011-03-07') for kind in ('mix', 'prices', 'repurchases')); "
+        "simulate(SimulationSpec(date(2011, 3, 1), 10, 200, 42, 0.05, drifts), Path(sys.argv[1]))"
     )
     environment = os.environ | {"PYTHONHASHSEED": hash_seed}
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "out")], env=environment, check=True)

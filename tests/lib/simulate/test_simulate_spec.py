@@ -7,7 +7,7 @@ import pytest
 
 import lakesmith.simulate
 from lakesmith.errors import ConfigurationError
-from lakesmith.simulate import SimulationSpec
+from lakesmith.simulate import Event, EventKind, SimulationSpec
 
 GOOD: dict[str, Any] = {"first": date(2011, 3, 1), "days": 1, "lines_per_day": 10, "seed": 0}
 
@@ -15,9 +15,12 @@ GOOD: dict[str, Any] = {"first": date(2011, 3, 1), "days": 1, "lines_per_day": 1
 def test_the_public_names_are_these() -> None:
     assert lakesmith.simulate.__all__ == [
         "Defect",
+        "Event",
+        "EventKind",
         "Planted",
         "SimulationSpec",
         "SimulationSummary",
+        "parse_event",
         "simulate",
     ]
     assert all(hasattr(lakesmith.simulate, name) for name in lakesmith.simulate.__all__)
@@ -32,7 +35,7 @@ def test_the_public_names_are_these() -> None:
         {"defects": 1},
         {"first": date.max},
         {"first": date.min, "days": date.max.toordinal()},
-        {"drift_from": date(2000, 1, 1)},
+        {"events": (Event(EventKind.MIX, date(2000, 1, 1), date(2000, 1, 1)),)},
     ],
 )
 def test_values_at_their_limits_are_accepted(values: dict[str, Any]) -> None:
@@ -55,7 +58,12 @@ def test_values_at_their_limits_are_accepted(values: dict[str, Any]) -> None:
         ({"defects": "0.1"}, "defects"),
         ({"first": "2011-03-01"}, "first must be a calendar day"),
         ({"first": datetime(2011, 3, 1)}, "first must be a calendar day"),  # noqa: DTZ001
-        ({"drift_from": "later"}, "drift_from must be a calendar day"),
+        ({"events": (Event(EventKind.MIX, "later"),)}, "the event mix must have calendar days, not 'later'"),
+        ({"events": (Event("sale", date(2011, 3, 1)),)}, "an event must be one of mix, .*, not 'sale'"),
+        (
+            {"events": (Event(EventKind.MIX, date(2011, 3, 2), date(2011, 3, 1)),)},
+            "the event mix ends on 2011-03-01, before it begins on 2011-03-02",
+        ),
         ({"first": date.max, "days": 2}, "2 days from 9999-12-31 go beyond 9999-12-31"),
     ],
 )
