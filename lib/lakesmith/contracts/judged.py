@@ -6,12 +6,12 @@ the models and the tables of their scores, so that nothing has to be listed twic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from lakesmith.contracts.declaration import ModelDeclaration
 from lakesmith.contracts.links import ReadContract
-from lakesmith.contracts.model import MODEL_VERSION, SERVED_BY, Contract, Input, Judged
+from lakesmith.contracts.model import MODEL_VERSION, Contract, Input, Judged
 from lakesmith.contracts.windows import Window
 
 __all__ = [
@@ -85,10 +85,14 @@ def check_judged(tables: Mapping[str, ReadContract]) -> None:
             _check_scores(tables[judged.table], judged, name)
 
 
-def lacking_of_scores(contract: Contract, entry: Input) -> str:
-    """The columns that a table of scores lacks for anything to be said of its model's versions, in words; empty without any."""
+def lacking_of_scores(contract: Contract, entry: Input, others: Sequence[str] = ()) -> str:
+    """The columns that a table of scores lacks for anything to be said of its model's versions, in words; empty without any.
+
+    Args:
+        others: columns that are needed besides.
+    """
     known = {column.name for column in contract.columns}
-    missing = [name for name in (entry.score, MODEL_VERSION, SERVED_BY) if name not in known]
+    missing = [name for name in (entry.score, MODEL_VERSION, *others) if name not in known]
     return f"{', '.join(missing)}; score: names the column of the scores" if missing else ""
 
 

@@ -13,7 +13,7 @@ from lakesmith.contracts.declaration import ModelDeclaration, ProblemKind
 from lakesmith.contracts.expectations import Family, family
 from lakesmith.contracts.judged import lacking_of_scores
 from lakesmith.contracts.links import ReadContract
-from lakesmith.contracts.model import Column, Contract, ModelRole
+from lakesmith.contracts.model import SERVED_BY, Column, Contract, ModelRole
 from lakesmith.contracts.problems import Document, Entry, nearest
 from lakesmith.contracts.types import PrimitiveType
 
@@ -101,7 +101,7 @@ def _check_in_use(model: ReadModel, tables: Mapping[str, ReadContract]) -> None:
     for table, entry in read:
         if not _has_columns(table):
             continue
-        missing = lacking_of_scores(table.contract, entry)
+        missing = lacking_of_scores(table.contract, entry, [SERVED_BY])
         if missing:
             message = f"{document.file} declares {key}, for which this table needs {missing}"
             table.document.report(("inputs", entry.name), message)

@@ -173,11 +173,13 @@ class _Rows:
         asking = [day for day in self.batches if {*self.table.windows[day]} & {*days}]
         drawn = max(_drawn(self.table, day) for day in asking)
         label = F.col(judged.model.label.column).cast("double").alias("_label")
-        scores = self.table.scores.where(of_days & (F.col(SERVED_BY) != _DEGRADED) & (part < drawn)).select(
+        told = SERVED_BY in self.table.scores.columns
+        role = F.col(SERVED_BY) if told else F.lit(str(judged.role))
+        scores = self.table.scores.where(of_days & (role != _DEGRADED) & (part < drawn)).select(
             *keys,
             F.col(judged.score).cast("double").alias("_score"),
             F.col(MODEL_VERSION).cast("bigint").alias("_version"),
-            F.col(SERVED_BY).alias("_role"),
+            role.alias("_role"),
         )
         labels = self.table.labels.where(of_days).select(*keys, label).where(F.col("_label").isNotNull())
         joined = scores.join(labels, keys)
