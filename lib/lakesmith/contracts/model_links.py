@@ -98,6 +98,10 @@ def _check_in_use(model: ReadModel, tables: Mapping[str, ReadContract]) -> None:
                 f"model: {{model: {declaration.name}, role: {role}}}"
             )
             document.report((key,), message)
+    held = declaration.floors is not None and bool(declaration.floors.metrics)
+    if held and not any(table.contract.judges for table in tables.values()):
+        message = "is read off a table that judges models: one in conf/tables with inputs: judged"
+        document.report(("floors", "metrics"), message)
     for table, entry in read:
         if not _has_columns(table):
             continue

@@ -388,7 +388,7 @@ def _measured(
     for metric in METRICS[model.problem]:
         now, then = found.metrics[metric], compared.get(metric)
         effect = _effect(metric, now, then)
-        verdict = _verdict(metric, now, then, effect, settings) if enough else _too_few(then)
+        verdict = _verdict(metric, now, then, effect, settings) if enough else PerformanceVerdict.TOO_FEW
         yield {
             "metric": metric,
             "value": _finite(now.value),
@@ -454,10 +454,6 @@ def _baselines(
         ]
         for metric in METRICS[model.problem]
     }
-
-
-def _too_few(then: Interval | None) -> PerformanceVerdict | None:
-    return PerformanceVerdict.TOO_FEW if then is not None else None
 
 
 def _verdict(

@@ -26,6 +26,7 @@ __all__ = [
     "PERFORMANCE_TABLE",
     "PROFILE_TABLE",
     "SHADOW",
+    "TOO_FEW",
     "WORSE",
     "ColumnDrift",
     "MetricOutcome",
@@ -47,6 +48,9 @@ PERFORMANCE_TABLE = "monitoring.model_performance"
 
 WORSE = "worse"
 """The verdict that a metric is worse than in the test: `PerformanceVerdict.WORSE` as it is stored."""
+
+TOO_FEW = "too few"
+"""The verdict where too few entities have a label: `PerformanceVerdict.TOO_FEW` as it is stored."""
 
 SHADOW = "shadow"
 """The role of a version whose scores nobody acted upon."""
@@ -111,6 +115,11 @@ class MetricOutcome:
     def worse(self) -> bool:
         """True when it is called worse than in the version's test."""
         return self.verdict == WORSE
+
+    @property
+    def enough(self) -> bool:
+        """True when enough entities had a label for anything to be said."""
+        return self.verdict != TOO_FEW
 
     @property
     def in_use(self) -> bool:

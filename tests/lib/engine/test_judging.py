@@ -153,3 +153,22 @@ def test_without_a_table_of_drift_nothing_is_said_of_the_inputs(built: JudgedSho
     found = rows(shop, LABELLED)["roc_auc"]
     assert (found["input_drift"], found["concept_drift"]) in (("not judged", None), ("not judged", False))
     assert shop.states_of(PERFORMANCE, number, number) == {LABELLED: "fresh"}
+
+
+def test_a_floor_is_held_against_what_was_judged(built: JudgedShop, tmp_path: Path) -> None:
+    shop = again(built, tmp_path / "shop")
+    shop.declare("floors: {metrics: {roc_auc: 0.9999}, rollback: false}\n")
+    assert shop.states_of(PERFORMANCE, LABELLED + 7, LABELLED + 7) == {LABELLED: "fresh"}
+
+    (said,) = shop.score_both(42).decisions
+
+    value = rows(shop, LABELLED)["roc_auc"]["value"]
+    assert said == (
+        f"{MODEL} version 1 is below its floor: roc_auc {value:.4f} should be at least 0.9999 "
+        f"(by the labels of {night(LABELLED)}, 1 day)"
+    )
+    # With too few customers nothing is said.
+    shop.edit("conf/dev.yml", "least_entities: 30", "least_entities: 3000")
+    nights = (FIRST + 7, LABELLED + 7)
+    assert shop.nights(*nights, [PERFORMANCE]).exit_code is ExitCode.DONE
+    assert shop.score_both(43).decisions == ()
