@@ -14,6 +14,7 @@ from lakesmith.contracts.days import BatchRange
 from lakesmith.errors import ExitCode
 from lakesmith.ledger.baselines import BaselineRecord
 from lakesmith.ml.evaluation_values import Evaluation
+from lakesmith.monitoring import performance_frame
 from shops import MODEL, SCORES, night
 from watched_shop import FIRST, SHADOW, WatchedShop
 from workspaces import digests
@@ -26,7 +27,8 @@ LABELLED = 38
 def built(tmp_path_factory: pytest.TempPathFactory, first_watched: WatchedShop) -> JudgedShop:
     """Every night of which labels are known, in one backfill; only to be read or copied."""
     shop = JudgedShop.from_watched(first_watched, tmp_path_factory.mktemp("judged") / "shop")
-    found = shop.nights(FIRST, LABELLED + 7, MONITORING)
+    # Drift looks back over all profiles.
+    found = shop.nights(1, LABELLED + 7, MONITORING)
     assert found.exit_code is ExitCode.DONE, found.to_json()
     return shop
 
@@ -172,3 +174,19 @@ def test_a_floor_is_held_against_what_was_judged(built: JudgedShop, tmp_path: Pa
     nights = (FIRST + 7, LABELLED + 7)
     assert shop.nights(*nights, [PERFORMANCE]).exit_code is ExitCode.DONE
     assert shop.score_both(43).decisions == ()
+
+
+def test_of_very_many_entities_the_same_part_is_measured_whatever_is_run(
+    built: JudgedShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = again(built, tmp_path / "shop")
+    monkeypatch.setattr(performance_frame, "_MOST_ENTITIES", 30)
+    assert shop.nights(FIRST + 7, LABELLED + 7, [PERFORMANCE], force=True).exit_code is ExitCode.DONE
+
+    found = rows(shop, LABELLED)["roc_auc"]
+    most = max(len(shop.scores(number)) for number in range(FIRST, LABELLED + 1))
+    assert found["share"] == 30 * 1_000_000 // most / 1_000_000
+    assert 0 < found["entities"] < len(shop.scores(LABELLED))
+    by_range = digests(shop.context(), [PERFORMANCE])
+    assert shop.nights(LABELLED + 7, None, [PERFORMANCE], force=True).exit_code is ExitCode.DONE
+    assert digests(shop.context(), [PERFORMANCE]) == by_range
