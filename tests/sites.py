@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,15 @@ from lakesmith.ml.evaluation import classification
 from lakesmith.monitoring.comparison import compare
 from lakesmith.monitoring.decision import Subject, judge_night
 from lakesmith.monitoring.metric_rows import RowKey, drift_row, profile_row, table_drift_row, table_row
+from lakesmith.monitoring.performance import (
+    LabelledScores,
+    PerformanceSettings,
+    TestFigures,
+    performance_rows,
+)
 from lakesmith.monitoring.profile import ColumnLayout, Measure
 from lakesmith.monitoring.sample import layout_of_numbers, profile_of_categories, profile_of_numbers
+from lakesmith.monitoring.stored import MetricOutcome
 from shops import MODEL, PROJECT, SCORES, Shop
 from workspaces import METERS, Workspace, day
 
@@ -245,12 +253,42 @@ def make_scored_lake(root: Path) -> Workspace:
             for n, score in enumerate(draw.beta(2, 5, 40))
         ]
         write_batch(shop, SCORES, number, rows)
-    _write(
-        shop,
-        "monitoring.model_performance",
-        [{"batch_date": day(n), "model_name": MODEL, "log_loss": 0.5 + n / 100} for n in range(1, 6)],
-    )
+    rows = [row for number in range(1, 6) for row in _performance(shop, number)]
+    write_deltalake(shop.context().lake.path("monitoring.model_performance"), _performance_table(rows))
     return shop
+
+
+def _performance(shop: Workspace, number: int) -> Iterator[dict[str, Any]]:
+    """What is said of version 1 on a day whose inputs are stable; on the fifth a good ranking is none any more."""
+    model = shop.context().project.models[MODEL]
+    draw = np.random.default_rng(number)
+    chances = draw.beta(2, 4, 300)
+    labels = draw.random(300) < (0.4 if number == 5 else chances)
+    folder = shop.root / "lake" / "mlflow" / "artifacts" / MODEL / "run1" / "artifacts"
+    test = TestFigures.of(json.loads((folder / "evaluation.json").read_text()))
+    scores = LabelledScores(
+        chances,
+        labels.astype(np.float64),
+        np.arange(300),
+        np.ones(300, dtype=np.int64),
+        np.full(300, "champion", dtype=object),
+    )
+    drift = [
+        {
+            "table_name": model.features_table,
+            "column_name": "recency_days",
+            "verdict": "stable",
+            "baseline": f"{MODEL} version 1",
+        }
+    ]
+    limits = PerformanceSettings(least_entities=200)
+    return performance_rows(model, SCORES, day(number), {day(number): scores}, {1: test}, drift, limits)
+
+
+def _performance_table(rows: list[dict[str, Any]]) -> pa.Table:
+    """The columns that readers ask for."""
+    names = list(MetricOutcome.__dataclass_fields__)
+    return pa.Table.from_pylist([{name: row[name] for name in (*names, "effect", "window")} for row in rows])
 
 
 def _event(shop: Workspace, version: int, kind: ModelEventKind) -> None:

@@ -21,7 +21,14 @@ from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ledger.records import BatchRecord, QualityRecord
 from lakesmith.ledger.retraining import RetrainingRecord, standing_request
 from lakesmith.ledger.state import BatchState, Judge
-from lakesmith.monitoring.stored import DRIFT_TABLE, PERFORMANCE_TABLE, PROFILE_TABLE, stored_rows
+from lakesmith.monitoring.stored import (
+    DRIFT_TABLE,
+    PERFORMANCE_TABLE,
+    PROFILE_TABLE,
+    MetricOutcome,
+    outcomes_of,
+    stored_rows,
+)
 from lakesmith.service_levels.attainment import Attainment
 from lakesmith.service_levels.measuring import service_levels
 
@@ -137,19 +144,12 @@ class NightFacts:
         return rows or None
 
     @cached_property
-    def performance(self) -> Sequence[Mapping[str, Any]] | None:
-        """What was said of models by the labels that matured until the night; None where nothing was."""
-        rows = stored_rows(
-            self.watched.ledger.open(PERFORMANCE_TABLE),
-            ("model_name", "verdict"),
-            optional=("model_version", "metric", "slice_key", "reason"),
-            since=self.night - timedelta(366),
-            until=self.night,
-        )
-        if not rows:
+    def performance(self) -> Sequence[MetricOutcome] | None:
+        """How models did by the labels that the night made known; None where nothing was said of that."""
+        if PERFORMANCE_TABLE not in self.graph.contracts:
             return None
-        newest = max(row["batch_date"] for row in rows)
-        return [row for row in rows if row["batch_date"] == newest]
+        day = self.owned(PERFORMANCE_TABLE)
+        return outcomes_of(self.watched.ledger.open(PERFORMANCE_TABLE), since=day, until=day) or None
 
     def profiles(self, weeks: int) -> Sequence[Mapping[str, Any]]:
         """The profiles of whole tables, one a column and batch, of some weeks until the night."""

@@ -5,14 +5,17 @@ Each is a function of a night's facts; None says that nothing was measured on th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 from lakesmith.alerts.decisions import Violation
 from lakesmith.alerts.facts import NightFacts
 from lakesmith.contracts.model import ModelRole
 from lakesmith.ledger.arms import ServedBy, repeated
 from lakesmith.ledger.model_events import ModelEvent, ModelEventKind
-from lakesmith.monitoring.stored import DRIFTED
+from lakesmith.ml.evaluation_values import Interval
+from lakesmith.ml.wording import interval_text
+from lakesmith.monitoring.stored import DRIFTED, MetricOutcome
 from lakesmith.service_levels.attainment import BURN_DAYS
 
 __all__ = [
@@ -27,9 +30,7 @@ __all__ = [
     "zero_scores",
 ]
 
-WORSE = "worse"
-
-_NAMED = 10
+_NAMED, _METRICS_TOLD = 10, 3
 
 
 def zero_scores(facts: NightFacts) -> list[Violation]:
@@ -142,22 +143,53 @@ def drift(facts: NightFacts) -> list[Violation] | None:
 
 
 def performance(facts: NightFacts) -> list[Violation] | None:
-    """Models that do worse on the labels that have matured than they did when they were tested."""
+    """Models that do worse on the labels that have come than they did when they were tested."""
     if facts.performance is None:
         return None
-    worse: dict[str, set[str]] = {}
-    for row in facts.performance:
-        if row["verdict"] == WORSE:
-            worse.setdefault(row["model_name"], set()).add(row["metric"] or "its metric")
-    newest = max(row["batch_date"] for row in facts.performance)
+    worse: dict[tuple[str, int], list[MetricOutcome]] = {}
+    for outcome in facts.performance:
+        if outcome.in_use and outcome.worse:
+            worse.setdefault((outcome.model_name, outcome.model_version), []).append(outcome)
+    by_model: dict[str, list[list[MetricOutcome]]] = {}
+    for (model, _), found in worse.items():
+        by_model.setdefault(model, []).append(found)
     return [
         Violation(
             f"models.{model}",
-            f"worse than in its test by the labels of {newest}: {_some(sorted(metrics))}",
-            tuple(sorted(metrics)),
+            "; ".join(_of_version(found) for found in versions),
+            tuple(sorted({outcome.metric for found in versions for outcome in found})),
         )
-        for model, metrics in sorted(worse.items())
+        for model, versions in sorted(by_model.items())
     ]
+
+
+def _of_version(found: Sequence[MetricOutcome]) -> str:
+    """What is worse of a version, and whether that is concept drift."""
+    first = found[0]
+    told = [f"{o.metric} {_ends(o)}, in its test {_ends(o, test=True)}" for o in found[:_METRICS_TOLD]]
+    more = f" and {len(found) - _METRICS_TOLD} more" if len(found) > _METRICS_TOLD else ""
+    window = "" if first.granularity == "1 day" else f" and before ({first.granularity})"
+    return (
+        f"version {first.model_version} is worse than in its test by the labels of {first.batch_date}{window}: "
+        f"{', '.join(told)}{more}; {_of_inputs(first)}"
+    )
+
+
+def _ends(outcome: MetricOutcome, *, test: bool = False) -> str:
+    value, low, high = (
+        (outcome.test_value, outcome.test_lower, outcome.test_upper)
+        if test
+        else (outcome.value, outcome.lower, outcome.upper)
+    )
+    return interval_text(Interval(*(math.nan if each is None else each for each in (value, low, high))))
+
+
+def _of_inputs(outcome: MetricOutcome) -> str:
+    if outcome.concept_drift:
+        return "concept drift: inputs are stable"
+    if outcome.input_drift == DRIFTED:
+        return "inputs have drifted, too"
+    return f"whether that is concept drift is not known: inputs are {outcome.input_drift}"
 
 
 def slo_burn(facts: NightFacts) -> list[Violation]:

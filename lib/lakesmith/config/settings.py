@@ -179,6 +179,12 @@ class ServingSettings(_Section):
     oldest_scores_days: PositiveInt = 7
 
 
+def _ascending(value: tuple[int, ...]) -> tuple[int, ...]:
+    if not value or list(value) != sorted(set(value)):
+        raise ValueError("expected lengths in batches that ascend, like [1, 7, 28]")
+    return value
+
+
 class DriftSettings(_Section):
     """When drift is said; `lakesmith.monitoring.decision` has the meaning of each, and the reasons.
 
@@ -200,18 +206,30 @@ class DriftSettings(_Section):
     trend_effect: PositiveFloat = 0.1
     trend_days: Annotated[int, Field(ge=14)] = 28
 
-    @field_validator("windows")
-    @classmethod
-    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if not value or list(value) != sorted(set(value)):
-            raise ValueError("expected lengths in batches that ascend, like [1, 7, 28]")
-        return value
+    _ascending_windows = field_validator("windows")(_ascending)
+
+
+class PerformanceSettings(_Section):
+    """When a model is said to do worse than in its test; `lakesmith.monitoring.performance` has the reasons.
+
+    Args:
+        effect: by which part of the test's figure a metric must be worse.
+        least_entities: fewer entities with a label in a window are too few to say anything.
+        windows: lengths in batches, ascending, at most 28; the first one with enough entities is judged.
+    """
+
+    effect: PositiveFloat = 0.05
+    least_entities: PositiveInt = 500
+    windows: Annotated[tuple[Annotated[PositiveInt, Field(le=28)], ...], Field(strict=False)] = (1, 7, 28)
+
+    _ascending_windows = field_validator("windows")(_ascending)
 
 
 class MonitoringSettings(_Section):
-    """Monitoring. `drift`: when drift is said."""
+    """Monitoring. `drift`: when drift is said. `performance`: when a model is said to do worse."""
 
     drift: DriftSettings = DriftSettings()
+    performance: PerformanceSettings = PerformanceSettings()
 
 
 class RetentionSettings(_Section):
@@ -520,9 +538,12 @@ class Settings(_Section):
 
     @property
     def of_transforms(self) -> dict[str, Scalar | list[int]]:
-        """What rows may depend on, by the names under which transforms read it: the parameters, and when drift is said."""
-        drift = self.monitoring.drift.model_dump()
-        named = {f"monitoring.drift.{name}": value for name, value in drift.items()}
+        """What rows may depend on, by the names under which transforms read it: the parameters, and when monitoring says what."""
+        named = {
+            f"monitoring.{section}.{name}": value
+            for section, values in self.monitoring.model_dump().items()
+            for name, value in values.items()
+        }
         as_json = {name: list(value) if isinstance(value, tuple) else value for name, value in named.items()}
         return {**self.parameters, **as_json}
 

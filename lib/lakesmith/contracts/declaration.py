@@ -198,9 +198,9 @@ class Floors:
 
     Args:
         mean_score: between which the mean score of a night must lie; None sets no bounds.
-        metrics: metric -> floor, on the latest nights whose labels are known; a ceiling where less is better.
-        nights: how many nights are measured together.
-        psi: the most population stability index of a night's scores against those of the nights before it; only a warning.
+        metrics: metric -> floor, by the newest labels, as the table that judges models has it; a ceiling where less is better.
+        nights: with how many nights before it a night's scores are compared.
+        psi: the most population stability index of a night's scores against those of these nights; only a warning.
         rollback: go back to the champion before it; else it is only said.
     """
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from lakesmith.config.yaml_text import read_yaml
 from lakesmith.contracts.graph import TableGraph
+from lakesmith.contracts.judged import check_judged, with_judged
 from lakesmith.contracts.links import ReadContract, check_links
 from lakesmith.contracts.model import Source, Suite
 from lakesmith.contracts.model_links import ReadModel, check_model, with_features
@@ -81,9 +82,12 @@ def load_project(
     declared = {name: model.declaration for name, model in models.items()}
     check_profiles(tables, declared)
     read = {name: table.contract for name, table in tables.items()}
+    featured = {name: with_features(model, tables) for name, model in declared.items()}
     tables = {
-        name: replace(table, contract=with_watched(table.contract, read)) for name, table in tables.items()
+        name: replace(table, contract=with_judged(with_watched(table.contract, read), read, featured))
+        for name, table in tables.items()
     }
+    check_judged(tables)
     check_links(root, tables, sources, declared)
     for model in models.values():
         check_model(model, tables)
@@ -99,8 +103,7 @@ def load_project(
     if problems:
         raise InvalidProject(sorted(problems, key=lambda p: (p.file, p.line or 0)))
     contracts = {name: replace(table.contract, suite=suites[name]) for name, table in tables.items()}
-    resolved = {name: with_features(model, tables) for name, model in declared.items()}
-    return Project(root, TableGraph(contracts, sources), resolved)
+    return Project(root, TableGraph(contracts, sources), featured)
 
 
 def _model(document: Document, name: str) -> ReadModel:

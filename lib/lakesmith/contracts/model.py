@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from lakesmith.contracts.days import BatchRange
+from lakesmith.contracts.declaration import ModelDeclaration
 from lakesmith.contracts.types import ColumnType, PrimitiveType
 from lakesmith.contracts.windows import Window
 
@@ -35,6 +36,7 @@ __all__ = [
     "Fallback",
     "FullDump",
     "Input",
+    "Judged",
     "Keyed",
     "Mode",
     "ModelRole",
@@ -157,8 +159,8 @@ class Input:
         role: of a model, which of its versions scores.
         fallbacks: of a model, what stands in for it, in the order of trying.
         score: of a model, the column of the table that holds its scores.
-        optional: what is not there is left out instead of waited for; only of the inputs that profiles derive.
-        baseline: of a model, only what it was trained on is read: the distributions that drift is judged against.
+        optional: what is not there is left out instead of waited for; only of inputs that follow from other contracts.
+        baseline: of a model, only what is kept of its training is read, by which later batches are judged; it scores nothing.
     """
 
     name: str
@@ -348,6 +350,29 @@ class Watched:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """A table of a model's scores that are judged once their labels are known.
+
+    Args:
+        table: its name.
+        model: the model, with every feature named.
+        role: whose scores they are.
+        score: the column that holds them.
+        scores: the input that is the scores.
+        labels: the input that is their labels.
+        features: the input that the model's segments are cut from; None without segments.
+    """
+
+    table: str
+    model: ModelDeclaration
+    role: ModelRole
+    score: str
+    scores: str
+    labels: str
+    features: str | None = None
+
+
+@dataclass(frozen=True)
 class Contract:
     """One table: what it holds, what it is made of, who answers for it.
 
@@ -365,6 +390,8 @@ class Contract:
         profile: set when the table's batches are profiled.
         profiles: its rows are the profiles of all tables that ask for them; its inputs follow from theirs.
         watched: of such a table, those tables.
+        judges: its rows say how models do on labels that came since; its inputs follow from the models.
+        judged: of such a table, the tables of scores.
         file: the contract's own file, relative to the project.
     """
 
@@ -389,6 +416,8 @@ class Contract:
     profile: Profile | None = None
     profiles: bool = False
     watched: tuple[Watched, ...] = ()
+    judges: bool = False
+    judged: tuple[Judged, ...] = ()
     file: str = ""
 
     @property
@@ -434,6 +463,11 @@ class Contract:
     def model_input(self) -> Input | None:
         """The model whose scores the table holds; it has one at most."""
         return next((i for i in self.inputs if i.model and not i.baseline), None)
+
+    @property
+    def enough(self) -> tuple[tuple[str, ...], ...]:
+        """Of optional inputs, the names of those one group of which must be there for a batch to hold anything."""
+        return (*((w.rows,) for w in self.watched), *((j.scores, j.labels) for j in self.judged))
 
     @property
     def repeats_scores(self) -> bool:

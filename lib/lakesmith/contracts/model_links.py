@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 from lakesmith.contracts.declaration import ModelDeclaration, ProblemKind
 from lakesmith.contracts.expectations import Family, family
+from lakesmith.contracts.judged import lacking_of_scores
 from lakesmith.contracts.links import ReadContract
-from lakesmith.contracts.model import MODEL_VERSION, SERVED_BY, Column, Contract, ModelRole
+from lakesmith.contracts.model import SERVED_BY, Column, Contract, ModelRole
 from lakesmith.contracts.problems import Document, Entry, nearest
 from lakesmith.contracts.types import PrimitiveType
 
@@ -97,15 +98,16 @@ def _check_in_use(model: ReadModel, tables: Mapping[str, ReadContract]) -> None:
                 f"model: {{model: {declaration.name}, role: {role}}}"
             )
             document.report((key,), message)
+    held = declaration.floors is not None and bool(declaration.floors.metrics)
+    if held and not any(table.contract.judges for table in tables.values()):
+        message = "is read off a table that judges models: one in conf/tables with inputs: judged"
+        document.report(("floors", "metrics"), message)
     for table, entry in read:
         if not _has_columns(table):
             continue
-        missing = [n for n in (entry.score, MODEL_VERSION, SERVED_BY) if n not in _columns(table.contract)]
+        missing = lacking_of_scores(table.contract, entry, [SERVED_BY])
         if missing:
-            message = (
-                f"{document.file} declares {key}, for which this table needs {', '.join(missing)}; "
-                f"score: names the column of the scores"
-            )
+            message = f"{document.file} declares {key}, for which this table needs {missing}"
             table.document.report(("inputs", entry.name), message)
 
 

@@ -12,6 +12,7 @@ from keyword import iskeyword
 
 from lakesmith.config.durations import parse_seconds
 from lakesmith.config.yaml_text import describe
+from lakesmith.contracts.judged import JUDGED
 from lakesmith.contracts.keyed import KEYED_KEYS, with_keyed
 from lakesmith.contracts.model import (
     BATCH_DATE,
@@ -74,6 +75,7 @@ def read_contract(document: Document, table: str) -> Contract:
     no_columns: tuple[Column, ...] = ()
     columns = fields.read("columns", _columns, no_columns)
     plain = Contract(table, "", "", "", (), (), (), Suite(table))
+    derived = fields.entries["inputs"].value if "inputs" in fields.entries else None
     contract = Contract(
         table=table,
         description=fields.read("description", Entry.text, ""),
@@ -93,7 +95,8 @@ def read_contract(document: Document, table: str) -> Contract:
         change_data_feed=fields.read("change_data_feed", Entry.flag, plain.change_data_feed),
         horizon_days=fields.read("horizon", _days, None),
         profile=fields.read("profile", read_profile, None),
-        profiles="inputs" in fields.entries and fields.entries["inputs"].value == PROFILED,
+        profiles=derived == PROFILED,
+        judges=derived == JUDGED,
         file=document.file,
     )
     contract = with_keyed(contract, fields)
@@ -167,8 +170,8 @@ def _quarantine_limit(entry: Entry) -> QuarantineLimit:
 
 
 def _inputs(entry: Entry) -> tuple[Input, ...]:
-    if entry.value == PROFILED:
-        # They follow from the tables that ask for a profile.
+    if entry.value in (PROFILED, JUDGED):
+        # They follow from the tables that ask for a profile, or from the models.
         return ()
     inputs: list[Input] = []
     for name, element in entry.entries("input names, each with a table, a source or a model").items():

@@ -21,6 +21,7 @@ from lakesmith.engine.columns import note_columns
 from lakesmith.engine.dumps import with_small_dumps_refused
 from lakesmith.engine.execution import Execution
 from lakesmith.engine.intake import TakingIn
+from lakesmith.engine.judging import JUDGED, judged_models
 from lakesmith.engine.pinning import PinnedInputs, pin_inputs
 from lakesmith.engine.profiling import PROFILED, profiled
 from lakesmith.engine.publication import Publication
@@ -86,8 +87,11 @@ class Attempt(Execution):
             )
             given: dict[str, Any] = {}
             if self.contract.profiles:
-                inputs = {}
+                inputs: dict[str, DataFrame] = {}
                 given[PROFILED] = profiled(self.context, self.contract, pinned, batches)
+            elif self.contract.judges:
+                inputs = {}
+                given[JUDGED] = judged_models(self.context, self.contract, pinned, batches)
             else:
                 inputs = transform_inputs(self.context, self.contract, pinned, batches)
             served = serve(self.context, self.contract, pinned, inputs, self.run.run_id)

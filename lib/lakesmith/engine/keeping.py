@@ -27,7 +27,7 @@ from lakesmith.ml.code_version import CodeVersion, code_version, lock_file
 from lakesmith.ml.frames import is_classification
 from lakesmith.ml.registry import ModelRegistry
 from lakesmith.ml.serving import ModelFacts
-from lakesmith.ml.store import ModelStore
+from lakesmith.ml.store import EVALUATION_FILE, ModelStore
 from lakesmith.ml.tracking import TrainingLog, flat_metrics, log_training
 
 __all__ = ["CARD", "bring_into_use", "keep", "next_batch", "requested", "train_and_keep"]
@@ -232,6 +232,11 @@ def _documents(context: Context, trained: Trained, version: CodeVersion, run_id:
         "test": trained.test.to_dict(),
         "validation": trained.fitted.validation.to_dict(),
         "baselines": {name: found.to_dict() for name, found in trained.baselines.items()},
+        "segments": {
+            name: {text: found.to_dict() for text, found in texts.items()}
+            for name, texts in trained.segments.items()
+        },
+        "train_mean": trained.train_mean,
     }
     if trained.champion is not None:
         evaluations["champion"] = {
@@ -240,7 +245,7 @@ def _documents(context: Context, trained: Trained, version: CodeVersion, run_id:
         }
     return {
         "training.json": {**recipe(trained, context), "code": version.to_json()},
-        "evaluation.json": evaluations,
+        EVALUATION_FILE: evaluations,
         "gates.json": [verdict.to_dict() for verdict in trained.verdicts],
         "trials.json": [
             {

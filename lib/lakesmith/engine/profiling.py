@@ -158,8 +158,8 @@ class _Baselines:
 
     def _stored(self, arm: Arm, part: str) -> TableBaseline | None:
         """None where the version was trained before there were baselines."""
-        from lakesmith.ml.store import MODEL_FOLDER, ArtifactMissing, ModelStore
-        from lakesmith.monitoring.baseline import BASELINE_FILE, TableBaseline
+        from lakesmith.ml.store import BASELINE_FILE, MODEL_FOLDER, ArtifactMissing, ModelStore
+        from lakesmith.monitoring.baseline import TableBaseline
 
         event = arm.event
         store = ModelStore(self._context.settings)

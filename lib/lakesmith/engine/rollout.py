@@ -16,16 +16,16 @@ from lakesmith.contracts.declaration import Floors, ModelDeclaration, Rollout
 from lakesmith.contracts.model import ModelRole
 from lakesmith.engine.context import Context
 from lakesmith.engine.keeping import next_batch
-from lakesmith.engine.scored_rows import ScoreTable, outcomes, score_table, scores_of_both, scores_on
+from lakesmith.engine.scored_rows import ScoreTable, score_table, scores_of_both, scores_on
 from lakesmith.errors import LakesmithError
-from lakesmith.ledger.arms import Arm, arms_on, recorded_arms
+from lakesmith.ledger.arms import Arm, ServedBy, arms_on, recorded_arms
 from lakesmith.ledger.model_events import ModelEvent, ModelEventKind, ModelTimeline
 from lakesmith.ml.bootstrap import FloatArray
-from lakesmith.ml.fitting import evaluate
 from lakesmith.ml.gates import Verdict, against
 from lakesmith.ml.registry import ModelRegistry
 from lakesmith.ml.stability import mean_shift, population_stability
 from lakesmith.ml.store import ModelStore
+from lakesmith.monitoring.stored import PERFORMANCE_TABLE, MetricOutcome, newest_outcomes, outcomes_of
 
 __all__ = ["decide"]
 
@@ -186,17 +186,13 @@ class _Night:
             low, high = floors.mean_score
             if not low <= mean <= high:
                 yield f"the mean score of {self.day} is {mean:.4f}, which should be {low:g} .. {high:g}"
-        days = self._matured(champion, floors.nights) if floors.metrics else []
-        if len(days) < floors.nights:
-            return
-        found = outcomes(self.context, self.declaration, self.served, champion.version, days)
-        if not len(found):
-            return
-        metrics = evaluate(self.declaration, found.predictions, None, replicates=0).metrics
-        for metric, floor in floors.metrics.items():
-            verdict = against("floor", metric, metrics[metric].value, floor, f"on {days[0]} .. {days[-1]}")
-            if not verdict.passed:
-                yield verdict.text
+        for outcome in self._judged(champion) if floors.metrics else ():
+            floor = floors.metrics.get(outcome.metric)
+            if floor is not None and outcome.value is not None:
+                labels = f"by the labels of {outcome.batch_date}, {outcome.granularity}"
+                verdict = against("floor", outcome.metric, outcome.value, floor, labels)
+                if not verdict.passed:
+                    yield verdict.text
 
     def _moved(self, floors: Floors, champion: ModelEvent, tonight: FloatArray) -> Iterator[str]:
         """A warning when the night's scores are spread otherwise than those of the nights before it."""
@@ -216,25 +212,17 @@ class _Night:
     def _scores(self, champion: ModelEvent, days: BatchRange) -> FloatArray:
         return scores_on(self.context, self.served, champion.version, days)
 
-    def _matured(self, champion: ModelEvent, nights: int) -> list[date]:
-        """The latest batches that the champion scored and whose labels are published."""
-        labels = self.context.ledger.history(self.declaration.label.table)
-        scores = self.context.ledger.history(self.served.table)
-        first = champion.effective_from or self.day
-        days = [
-            day
-            for day in sorted(scores.records)
-            if first <= day <= self.day
-            and labels.standing(day) is not None
-            and (standing := scores.standing(day)) is not None
-            and any(
-                arm.version == champion.version
-                for read in standing.inputs
-                if read.name == self.served.entry.name
-                for arm in recorded_arms(self.timeline, read) or ()
-            )
-        ]
-        return days[-nights:]
+    def _judged(self, champion: ModelEvent) -> list[MetricOutcome]:
+        """What the newest labels say of the champion, of which enough are known; nothing before there are any."""
+        known = outcomes_of(self.context.lake.open(PERFORMANCE_TABLE), since=champion.effective_from)
+        return newest_outcomes(
+            outcome
+            for outcome in known
+            if (outcome.model_name, outcome.model_version) == (self.declaration.name, champion.version)
+            and outcome.in_use
+            and outcome.enough
+            and (outcome.table_name, outcome.role) == (self.served.table, ServedBy.CHAMPION)
+        )
 
     def _roll_back(self, broken: list[str], floors: Floors) -> str:
         champion = self.timeline.champion

@@ -54,6 +54,7 @@ def _scheme_1(contract: Contract, sources: Mapping[str, Source], root: Path) -> 
         "row_rules": [[e.type, dict(e.kwargs)] for e in contract.suite.row_rules],
         **_keyed(contract),
         **_watched(contract),
+        **_judged(contract),
     }
     dump = contract.keyed.full_dump if contract.keyed is not None else None
     audit = {
@@ -108,6 +109,27 @@ def _watched(contract: Contract) -> dict[str, Any]:
         for w in contract.watched
     ]
     return {"watched": how}
+
+
+def _judged(contract: Contract) -> dict[str, Any]:
+    """What decides how models are measured whose performance this is; nothing for other tables."""
+    how = [
+        [
+            j.table,
+            str(j.role),
+            j.score,
+            j.model.name,
+            str(j.model.problem),
+            [j.model.entity, j.model.label.table, j.model.label.column],
+            [j.model.features_table, list(j.model.features)],
+            [[b.name, list(b.features)] for b in j.model.baselines],
+            sorted(j.model.segments.items()),
+            [j.model.costs.contact, j.model.costs.gain] if j.model.costs is not None else None,
+            [j.model.bootstrap, j.model.seed],
+        ]
+        for j in contract.judged
+    ]
+    return {"judged": how} if how else {}
 
 
 def _source_reading(source: Source) -> list[Any]:

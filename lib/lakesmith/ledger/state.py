@@ -9,8 +9,8 @@ Three rules decide what an input in trouble does to a batch D:
   audit and never had rows is left out, named and warned of, so that one bad day does not stop a year;
 - a rejected correction leaves the rows published before it, and those are what later days go on reading.
 
-A table of profiles waits for nothing but the first of the tables that it profiles: what is not there that day is left out, and
-once it is there the batch is stale.
+A table of profiles waits for nothing but the first of the tables that it profiles, and one that judges models for the scores and
+the labels of one of them: what is not there that day is left out, and once it is there the batch is stale.
 
 A table of scores that declares it may repeat its last scores where a failure blocks it: such a batch is blocked and runnable.
 
@@ -40,6 +40,9 @@ from lakesmith.ledger.window_digest import WindowDigests
 __all__ = ["BatchState", "Judge", "State"]
 
 _NAMED = 3
+
+_Absent = tuple[str, date, "BatchState | None"]
+"""A batch of an input that is not there: the table, the day, how it was judged."""
 
 _Windows = Mapping[str, BatchRange | None]
 """By input, the days that a batch may read of it; of tables only."""
@@ -166,14 +169,24 @@ class Judge:
         }
 
     def due(self, table: str, nights: BatchRange) -> BatchRange | None:
-        """The batches that those nights own; of a table of scores, from the first batch of the first version in its role."""
+        """The batches that those nights own.
+
+        Of a table of scores from the first batch of the first version in its role, and of one that judges scores from the first
+        of any of them.
+        """
         owned = self.graph.due(table, nights)
-        entry = self.graph.contracts[table].model_input
-        if owned is None or entry is None:
+        contract = self.graph.contracts[table]
+        entry = contract.model_input
+        read = [(entry.model or "", entry.role)] if entry is not None else []
+        read += [(judged.model.name, judged.role) for judged in contract.judged]
+        if owned is None or not read:
             return owned
-        timeline = self._timelines(entry.model or "")
-        first = timeline.since if entry.role is ModelRole.CHAMPION else timeline.challenged_since
-        return owned.intersection(BatchRange(first, date.max)) if first is not None else None
+        firsts = [first for model, role in read if (first := self._first_scored(model, role)) is not None]
+        return owned.intersection(BatchRange(min(firsts), date.max)) if firsts else None
+
+    def _first_scored(self, model: str, role: ModelRole) -> date | None:
+        timeline = self._timelines(model)
+        return timeline.since if role is ModelRole.CHAMPION else timeline.challenged_since
 
     def _spans(self, nights: BatchRange, wanted: set[str]) -> dict[str, BatchRange]:
         """The batches of every table that the answer may depend on: children before their parents."""
@@ -228,9 +241,9 @@ class Judge:
 
         found_files = history.files_found(live, day, keyed=contract.keyed is not None)
         foreign = self._foreign(contract, day, standing, found_files)
-        blockers: list[tuple[str, date, BatchState | None]] = []
+        blockers: list[_Absent] = []
         left_out: list[tuple[str, date]] = []
-        waits: list[_Waiting] = []
+        waits: dict[str, list[_Absent]] = {}
         windows: dict[str, BatchRange | None] = {}
         closed = bool(folders) and not any(i.table for i in contract.inputs)
         for entry in contract.inputs:
@@ -261,15 +274,16 @@ class Judge:
                 if reads is not None and entry.optional:
                     absent = [(entry.target, d, track.state(d)) for d in track.blocking(reads, day)]
                     left_out += [(table, d) for table, d, found in absent if found and found.for_failure]
-                    waits.append(_Waiting(entry.window.is_same_day, absent))
+                    waits[entry.name] = [each for each in absent if each[1] == day]
                 elif reads is not None:
                     blockers += [(entry.target, d, track.state(d)) for d in track.blocking(reads, day)]
                     left_out += [(entry.target, d) for d in track.left_out(reads, day)]
-        profiled = [waiting for waiting in waits if waiting.own_day]
-        any_will_do = bool(profiled) and all(waiting.absent for waiting in profiled)
+        lacking = [[each for name in group for each in waits.get(name, ())] for group in contract.enough]
+        any_will_do = bool(lacking) and all(lacking)
         if any_will_do:
             # Nothing of that day is there; of tables of scores that begin later nothing is to be waited for.
-            blockers += [each for waiting in profiled for each in waiting.absent if self._is_due(*each[:2])]
+            once = dict.fromkeys(each for group in lacking for each in group)
+            blockers += [each for each in once if self._is_due(*each[:2])]
         if closed and (standing is None or standing.rows == 0) and found_files == NO_FILES:
             return state(State.CLOSED)
         also = f"; {foreign}" if foreign else ""
@@ -487,19 +501,6 @@ def _listed(items: list[str]) -> str:
     more = len(items) - _NAMED
     shown = ", ".join(items[:_NAMED])
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-@dataclass(frozen=True)
-class _Waiting:
-    """What is not there of an input that a batch can do without.
-
-    Args:
-        own_day: the input is read for the batch's own day.
-        absent: its batches that are not there, as blockers are.
-    """
-
-    own_day: bool
-    absent: list[tuple[str, date, BatchState | None]]
 
 
 class _Track:

@@ -23,7 +23,13 @@ from lakesmith.ledger.nights import night_records
 from lakesmith.ledger.records import QualityRecord, RunRecord
 from lakesmith.ledger.retraining import RetrainingRecord, standing_request
 from lakesmith.ledger.state import State
-from lakesmith.monitoring.stored import DRIFT_TABLE, PERFORMANCE_TABLE, stored_rows
+from lakesmith.monitoring.stored import (
+    DRIFT_TABLE,
+    PERFORMANCE_TABLE,
+    newest_outcomes,
+    outcomes_of,
+    stored_rows,
+)
 from lakesmith.service_levels.measuring import service_levels
 
 __all__ = ["Sample", "readings"]
@@ -205,23 +211,13 @@ def _models(watched: Watched, moment: datetime) -> Iterator[Sample]:
 
 
 def _performance(watched: Watched, moment: datetime) -> Iterator[Sample]:
-    rows = stored_rows(
-        watched.ledger.open(PERFORMANCE_TABLE),
-        ("model_name", "metric", "value"),
-        optional=("slice_key", "model_version"),
-        since=_recently(watched),
-    )
-    found: dict[tuple[str, str], tuple[int, float]] = {}
-    for row in _newest(rows or (), "model_name"):
-        if (
-            row["slice_key"] is None
-            and row["value"] is not None
-            and row["model_name"] in watched.project.models
-        ):
-            key, version = (row["model_name"], row["metric"]), int(row["model_version"] or 0)
-            # Of several versions that served, the newest.
-            found[key] = max(found.get(key, (version, row["value"])), (version, row["value"]))
-    yield from (Sample("lakesmith_model_metric", key, value) for key, (_, value) in sorted(found.items()))
+    known = outcomes_of(watched.ledger.open(PERFORMANCE_TABLE), since=_recently(watched))
+    found: dict[tuple[str, str], float] = {}
+    for outcome in newest_outcomes(known):
+        if outcome.in_use and outcome.value is not None and outcome.model_name in watched.project.models:
+            # In order of versions: of several that served, the newest.
+            found[outcome.model_name, outcome.metric] = outcome.value
+    yield from (Sample("lakesmith_model_metric", key, value) for key, value in sorted(found.items()))
 
 
 def _alerts(watched: Watched, moment: datetime) -> Iterator[Sample]:
@@ -268,7 +264,7 @@ def _recently(watched: Watched) -> date | None:
 
 
 def _newest(rows: Sequence[Mapping[str, Any]], by: str) -> Iterator[Mapping[str, Any]]:
-    """Of each table, or model, the rows of its newest batch."""
+    """Of each table the rows of its newest batch."""
     last: dict[str, date] = {}
     for row in rows:
         last[row[by]] = max(last.get(row[by], row["batch_date"]), row["batch_date"])

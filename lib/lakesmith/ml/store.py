@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALIASES",
+    "BASELINE_FILE",
     "CHALLENGER",
     "CHAMPION",
+    "EVALUATION_FILE",
     "MODEL_FOLDER",
     "PREVIOUS",
     "ArtifactMissing",
@@ -37,6 +39,10 @@ CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous_champion"
 ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
 MODEL_FOLDER = "model"
 """Where in a run's artifacts the model is."""
+BASELINE_FILE = "baseline.json"
+"""Beside a model's own files: the baseline of what it was trained on."""
+EVALUATION_FILE = "evaluation.json"
+"""Among a run's artifacts: how good the model and its baselines were when it was trained."""
 
 # A night must not wait minutes for a server that is gone, as MLflow's own defaults would.
 _PATIENCE = {

@@ -27,8 +27,7 @@ from lakesmith.contracts.model import Contract
 from lakesmith.contracts.types import ColumnType
 from lakesmith.ml.evaluation_values import Evaluation
 from lakesmith.ml.serving import ModelFacts, folder_digest
-from lakesmith.ml.store import MODEL_FOLDER, ModelStore
-from lakesmith.monitoring.baseline import BASELINE_FILE
+from lakesmith.ml.store import BASELINE_FILE, MODEL_FOLDER, ModelStore
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature

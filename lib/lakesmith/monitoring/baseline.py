@@ -16,10 +16,7 @@ from lakesmith.monitoring.decision import window_days
 from lakesmith.monitoring.problems import ProfileUnreadable
 from lakesmith.monitoring.profile import ColumnLayout, ColumnProfile, merge_profiles
 
-__all__ = ["BASELINE_FILE", "ColumnBaseline", "TableBaseline", "baseline_of"]
-
-BASELINE_FILE = "baseline.json"
-"""Beside a model's own files: the baseline of what it was trained on."""
+__all__ = ["ColumnBaseline", "TableBaseline", "baseline_of"]
 
 _FORMAT = 1
 _LENGTHS = (1, 7, 28)

@@ -25,17 +25,21 @@ from lakesmith.monitoring.profile import ColumnProfile
 
 __all__ = [
     "DRIFT_COLUMNS",
+    "MONITOR_VERSION",
     "PROFILE_COLUMNS",
     "QUANTILE_LEVELS",
     "TABLE",
+    "WINDOW",
     "DriftType",
     "LogType",
     "RowKey",
     "drift_row",
+    "granularity",
     "profile_row",
     "stored_profile",
     "table_drift_row",
     "table_row",
+    "window_of",
 ]
 
 LogType = Literal["INPUT", "BASELINE"]
@@ -44,16 +48,20 @@ DriftType = Literal["BASELINE", "CONSECUTIVE"]
 TABLE = ":table"
 """The name of the column that stands for the table itself."""
 
-_WINDOW = "struct<start:timestamp,end:timestamp>"
+WINDOW = "struct<start:timestamp,end:timestamp>"
+"""The type of the columns of windows."""
+
+MONITOR_VERSION = 0
+"""The layout of the monitoring tables."""
+
 _TEST = "struct<statistic:double,pvalue:double>"
 _MOST_FREQUENT = 20
-_MONITOR_VERSION = 0
 
 QUANTILE_LEVELS = tuple(step / 20 for step in range(21))
 """The levels of `quantiles`: more of them would tell no more than the forty bins know."""
 
 PROFILE_COLUMNS: Mapping[str, str] = {
-    "window": _WINDOW,
+    "window": WINDOW,
     "log_type": "string",
     "logging_table_commit_version": "bigint",
     "monitor_version": "bigint",
@@ -97,14 +105,14 @@ PROFILE_COLUMNS: Mapping[str, str] = {
 }
 
 DRIFT_COLUMNS: Mapping[str, str] = {
-    "window": _WINDOW,
+    "window": WINDOW,
     "granularity": "string",
     "monitor_version": "bigint",
     "slice_key": "string",
     "slice_value": "string",
     "column_name": "string",
     "data_type": "string",
-    "window_cmp": _WINDOW,
+    "window_cmp": WINDOW,
     "drift_type": "string",
     "count_delta": "bigint",
     "avg_delta": "double",
@@ -304,11 +312,11 @@ def table_drift_row(
 
 def _profile_key(key: RowKey, batches: int, log_type: LogType) -> dict[str, Any]:
     return {
-        "window": _window(key.batch_date, batches),
+        "window": window_of(key.batch_date, batches),
         "log_type": log_type,
         "logging_table_commit_version": key.version,
-        "monitor_version": _MONITOR_VERSION,
-        "granularity": _granularity(batches),
+        "monitor_version": MONITOR_VERSION,
+        "granularity": granularity(batches),
         "slice_key": key.slice_key,
         "slice_value": key.slice_value,
         "slice": key.slice,
@@ -320,13 +328,13 @@ def _drift_key(
     key: RowKey, before: int, now: int, drift_type: DriftType, compared_with: date | None
 ) -> dict[str, Any]:
     return {
-        "window": _window(key.batch_date, now),
-        "granularity": _granularity(now),
-        "monitor_version": _MONITOR_VERSION,
+        "window": window_of(key.batch_date, now),
+        "granularity": granularity(now),
+        "monitor_version": MONITOR_VERSION,
         "slice_key": key.slice_key,
         "slice_value": key.slice_value,
         "slice": key.slice,
-        "window_cmp": None if compared_with is None else _window(compared_with, before),
+        "window_cmp": None if compared_with is None else window_of(compared_with, before),
         "drift_type": drift_type,
         "table_name": key.table,
     }
@@ -358,12 +366,14 @@ def _with_values(profiles: Sequence[ColumnProfile]) -> list[str]:
     return [profile.column for profile in profiles if profile.nulls < profile.count]
 
 
-def _window(last: date, batches: int) -> dict[str, datetime]:
+def window_of(last: date, batches: int) -> dict[str, datetime]:
+    """The column `window`: so many batches, of which `last` is the last."""
     end = datetime.combine(last + timedelta(1), datetime.min.time(), UTC)
     return {"start": end - timedelta(batches), "end": end}
 
 
-def _granularity(batches: int) -> str:
+def granularity(batches: int) -> str:
+    """The column `granularity`."""
     return "1 day" if batches == 1 else f"{batches} days"
 
 

@@ -6,7 +6,7 @@ caller's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from deltalake import QueryBuilder
 
+from lakesmith.contracts.judged import DRIFT_TABLE
 from lakesmith.contracts.model import BATCH_DATE
 
 if TYPE_CHECKING:
@@ -24,14 +25,17 @@ __all__ = [
     "DRIFT_TABLE",
     "PERFORMANCE_TABLE",
     "PROFILE_TABLE",
+    "SHADOW",
+    "TOO_FEW",
+    "WORSE",
     "ColumnDrift",
+    "MetricOutcome",
     "drift_of",
     "last_drift_day",
+    "newest_outcomes",
+    "outcomes_of",
     "stored_rows",
 ]
-
-DRIFT_TABLE = "monitoring.drift_metrics"
-"""Where drift is kept."""
 
 DRIFTED = "drifted"
 """The verdict that a column has drifted: `VerdictKind.DRIFTED` as it is stored, for those that need not wait for scipy."""
@@ -41,6 +45,15 @@ PROFILE_TABLE = "monitoring.profile_metrics"
 
 PERFORMANCE_TABLE = "monitoring.model_performance"
 """Where it is kept how models do on labels that came since."""
+
+WORSE = "worse"
+"""The verdict that a metric is worse than in the test: `PerformanceVerdict.WORSE` as it is stored."""
+
+TOO_FEW = "too few"
+"""The verdict where too few entities have a label: `PerformanceVerdict.TOO_FEW` as it is stored."""
+
+SHADOW = "shadow"
+"""The role of a version whose scores nobody acted upon."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,46 @@ class ColumnDrift:
     def drifted(self) -> bool:
         """True when it is called drift."""
         return self.verdict == DRIFTED
+
+
+@dataclass(frozen=True)
+class MetricOutcome:
+    """A metric of a version on the labels of a batch that it scored, by the names of the table's columns."""
+
+    batch_date: date
+    model_name: str
+    model_version: int
+    role: str
+    table_name: str
+    slice: str
+    metric: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    rows: int
+    entities: int
+    granularity: str
+    test_value: float | None
+    test_lower: float | None
+    test_upper: float | None
+    verdict: str | None
+    input_drift: str
+    concept_drift: bool | None
+
+    @property
+    def worse(self) -> bool:
+        """True when it is called worse than in the version's test."""
+        return self.verdict == WORSE
+
+    @property
+    def enough(self) -> bool:
+        """True when enough entities had a label for anything to be said."""
+        return self.verdict != TOO_FEW
+
+    @property
+    def in_use(self) -> bool:
+        """True when it is about all rows of a batch whose scores were acted upon."""
+        return self.slice == "" and self.role != SHADOW
 
 
 def stored_rows(
@@ -129,6 +182,34 @@ def drift_of(drift: DeltaTable, night: date, table: str | None = None) -> list[C
         'ORDER BY table_name, "slice", column_name',
     )
     return [ColumnDrift(**row) for row in rows]
+
+
+def outcomes_of(
+    performance: DeltaTable | None, *, since: date | None = None, until: date | None = None
+) -> list[MetricOutcome]:
+    """How models did, in order of day, model, version, role, slice and metric; nothing where there is no such table.
+
+    Args:
+        since, until: the first and the last batch that was scored.
+    """
+    names = [name for name in MetricOutcome.__dataclass_fields__ if name != BATCH_DATE]
+    rows = stored_rows(performance, names, since=since, until=until) or ()
+    found = [MetricOutcome(**row) for row in rows]
+    return sorted(
+        found,
+        key=lambda o: (
+            o.batch_date, o.model_name, o.model_version, o.table_name, o.role, o.slice, o.metric,
+        ),
+    )  # fmt: skip
+
+
+def newest_outcomes(outcomes: Iterable[MetricOutcome]) -> list[MetricOutcome]:
+    """Of each model those of its newest batch that was judged, in the same order."""
+    known = list(outcomes)
+    last: dict[str, date] = {}
+    for each in known:
+        last[each.model_name] = max(last.get(each.model_name, each.batch_date), each.batch_date)
+    return [each for each in known if each.batch_date == last[each.model_name]]
 
 
 def _query(table: DeltaTable, sql: str) -> list[dict[str, Any]]:

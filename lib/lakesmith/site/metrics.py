@@ -16,9 +16,16 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from lakesmith.contracts.model import BATCH_DATE
 from lakesmith.ledger.location import LakeLocation
-from lakesmith.monitoring.stored import DRIFT_TABLE, DRIFTED, PERFORMANCE_TABLE, PROFILE_TABLE, stored_rows
+from lakesmith.monitoring.stored import (
+    DRIFT_TABLE,
+    DRIFTED,
+    PERFORMANCE_TABLE,
+    PROFILE_TABLE,
+    MetricOutcome,
+    outcomes_of,
+    stored_rows,
+)
 
 __all__ = ["TABLE_ROW", "Drift", "Histogram", "MetricTables", "Profile", "read_metrics"]
 
@@ -131,7 +138,7 @@ class MetricTables:
         baselines: (table, column) -> histogram of what the newest batch is compared with.
         recent: (table, column) -> histograms of the last batches by day.
         drift: (table, column) -> nights in order, of all rows, then of slices.
-        performance: rows of the table of performance as they are.
+        performance: how models did on labels that came since, in order of days.
         known: which of the tables the lake has.
     """
 
@@ -139,7 +146,7 @@ class MetricTables:
     baselines: Mapping[tuple[str, str], Histogram] = field(default_factory=dict)
     recent: Mapping[tuple[str, str], Mapping[date, Histogram]] = field(default_factory=dict)
     drift: Mapping[tuple[str, str], Sequence[Drift]] = field(default_factory=dict)
-    performance: Sequence[Mapping[str, Any]] = ()
+    performance: Sequence[MetricOutcome] = ()
     known: frozenset[str] = frozenset()
 
     def columns_profiled(self, table: str) -> list[str]:
@@ -171,14 +178,9 @@ def read_metrics(lake: LakeLocation, night: date | None = None) -> MetricTables:
         baselines=baselines,
         recent=recent,
         drift=_drift(opened[DRIFT_TABLE], night),
-        performance=_performance(opened[PERFORMANCE_TABLE]),
+        performance=outcomes_of(opened[PERFORMANCE_TABLE], until=night),
         known=frozenset(name for name, table in opened.items() if table is not None),
     )
-
-
-def _performance(table: DeltaTable | None) -> list[dict[str, Any]]:
-    names = [field.name for field in table.schema().fields] if table is not None else []
-    return stored_rows(table, [name for name in names if name != BATCH_DATE]) or []
 
 
 def _window(value: Any) -> tuple[date, int] | None:

@@ -9,20 +9,21 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from lakesmith.contracts.declaration import LESS_IS_BETTER, METRICS, ModelDeclaration
+from lakesmith.contracts.declaration import LESS_IS_BETTER, METRICS, ModelDeclaration, ProblemKind
 from lakesmith.engine.context import Context
 from lakesmith.errors import LakesmithError
 from lakesmith.extras import needs_extra
 from lakesmith.ledger.model_events import ModelEvent, ModelEventKind, ModelTimeline
-from lakesmith.ml.evaluation_values import ClassificationCurves, Evaluation
-from lakesmith.ml.store import ModelStore
+from lakesmith.ml.evaluation_values import ClassificationCurves, Evaluation, Interval
+from lakesmith.ml.store import EVALUATION_FILE, ModelStore
 from lakesmith.ml.wording import interval_text
+from lakesmith.monitoring.stored import MetricOutcome, newest_outcomes
 from lakesmith.site import charts
 from lakesmith.site.charts import Chart
 from lakesmith.site.snapshot import Snapshot
 from lakesmith.site.words import amount, share, whole
 
-__all__ = ["ModelView", "Version", "model_view"]
+__all__ = ["ModelView", "Outcome", "Version", "model_view"]
 
 _VERSIONS = 10
 
@@ -43,6 +44,21 @@ class Version:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """A metric on the newest labels, beside the version's test.
+
+    Args:
+        now, test: with their intervals, as texts.
+        said: the verdict in words.
+    """
+
+    found: MetricOutcome
+    now: str
+    test: str
+    said: str
+
+
+@dataclass(frozen=True)
 class ModelView:
     """Everything that the page of a model says.
 
@@ -51,7 +67,7 @@ class ModelView:
         parts: what it was measured on, the model first, then baselines; each with its metrics as texts.
         card: as HTML of our own making; empty where there is none.
         missing: why there is no evaluation or card, in words.
-        performance: rows of the table of performance about this model.
+        outcomes: what the newest labels say of it.
     """
 
     declaration: ModelDeclaration
@@ -64,7 +80,7 @@ class ModelView:
     charts: Sequence[Chart]
     card: str
     missing: str
-    performance: Sequence[Mapping[str, Any]]
+    outcomes: Sequence[Outcome]
     performance_chart: Chart | None
 
 
@@ -86,7 +102,7 @@ def model_view(context: Context, snapshot: Snapshot, model: str) -> ModelView:
         for number in sorted(timeline.versions, reverse=True)[:_VERSIONS]
         if (event := timeline.registered(number)) is not None
     }
-    performance = [row for row in snapshot.metrics.performance if row.get("model_name") == model]
+    performance = [row for row in snapshot.metrics.performance if row.model_name == model]
     return ModelView(
         declaration=declaration,
         timeline=timeline,
@@ -98,7 +114,7 @@ def model_view(context: Context, snapshot: Snapshot, model: str) -> ModelView:
         charts=_charts(evaluations.get("test")),
         card=_html(card),
         missing=missing,
-        performance=performance[-_VERSIONS:],
+        outcomes=_outcomes(performance),
         performance_chart=_performance(performance, declaration.metric),
     )
 
@@ -113,7 +129,7 @@ def _artifacts(
     try:
         with store.artifacts(model, event.run_id, "model_card.md") as path:
             card = path.read_text(encoding="utf-8")
-        with store.artifacts(model, event.run_id, "evaluation.json") as path:
+        with store.artifacts(model, event.run_id, EVALUATION_FILE) as path:
             stored = json.loads(path.read_text(encoding="utf-8"))
         for part in ("test", "validation"):
             if stored.get(part):
@@ -206,23 +222,52 @@ def _charts(test: Evaluation | None) -> list[Chart]:
     return found
 
 
-def _performance(rows: Sequence[Mapping[str, Any]], metric: str) -> Chart | None:
-    """The model's own metric on labels that matured, night by night; None before there are any."""
-    known: dict[date, float] = {}
-    for row in rows:
-        day = row.get("batch_date")
-        value = row.get(metric, row.get("value") if row.get("metric") == metric else None)
-        if isinstance(day, date) and isinstance(value, int | float) and row.get("slice_key") is None:
-            known[day] = float(value)
+def _outcomes(found: Sequence[MetricOutcome]) -> list[Outcome]:
+    """What the newest labels say, metric by metric."""
+    newest = [each for each in newest_outcomes(found) if each.slice == ""]
+    order = {
+        name: at
+        for at, name in enumerate((*METRICS[ProblemKind.CLASSIFICATION], *METRICS[ProblemKind.REGRESSION]))
+    }
+    newest.sort(key=lambda o: (o.model_version, o.role, order.get(o.metric, len(order)), o.metric))
+    return [
+        Outcome(
+            each,
+            _ends(each.value, each.lower, each.upper),
+            _ends(each.test_value, each.test_lower, each.test_upper),
+            _said(each),
+        )
+        for each in newest
+    ]
+
+
+def _ends(*ends: float | None) -> str:
+    value, low, high = (math.nan if each is None else each for each in ends)
+    return interval_text(Interval(value, low, high))
+
+
+def _said(outcome: MetricOutcome) -> str:
+    if not outcome.worse:
+        return outcome.verdict or "no test to compare with"
+    if outcome.concept_drift:
+        return "worse: concept drift, inputs are stable"
+    return f"worse; inputs: {outcome.input_drift}"
+
+
+def _performance(rows: Sequence[MetricOutcome], metric: str) -> Chart | None:
+    """The model's own metric on labels that came since, batch by batch, beside the test; None before there are any."""
+    # In order of versions: of several that served a batch, the newest.
+    known = {row.batch_date: row for row in rows if row.in_use and row.metric == metric}
+    known = {day: row for day, row in known.items() if row.value is not None}
     if len(known) < 2:
         return None
     days = sorted(known)
-    says = (
-        f"{metric} on labels that matured, {days[0]} to {days[-1]}; the newest is {amount(known[days[-1]])}."
-    )
-    return charts.lines(
-        "Performance since promotion", says, days, {metric: [known[day] for day in days]}, metric
-    )
+    says = f"{metric} on labels that came since, {days[0]} to {days[-1]}; the newest is {amount(known[days[-1]].value)}."
+    series = {
+        metric: [known[day].value for day in days],
+        "in its test": [known[day].test_value for day in days],
+    }
+    return charts.lines("Performance since promotion", says, days, series, metric)
 
 
 def _html(card: str) -> str:

@@ -31,7 +31,7 @@ from lakesmith.contracts.declaration import (
 )
 from lakesmith.contracts.estimators import SEARCHABLE
 from lakesmith.contracts.load import load_project
-from lakesmith.contracts.model import Input
+from lakesmith.contracts.model import Input, Judged, ModelRole
 from lakesmith.contracts.windows import Window
 from lakesmith.errors import InvalidProject
 from scenarios import project_cases
@@ -182,6 +182,36 @@ def test_a_table_may_read_a_model() -> None:
     scores = load_project(SOUND).graph.contract("gold.reader_scores")
     assert scores.inputs[1] == Input("model", Window.same_day(), model="returning")
     assert (scores.inputs[1].target, scores.inputs[0].target) == ("models.returning", "gold.reader_features")
+
+
+def test_what_is_judged_follows_from_the_models_and_their_scores(tmp_path: Path) -> None:
+    changes, _ = read_case(SCENARIOS / "judged.yml")
+    root = changed_project(tmp_path / "project", changes)
+
+    project = load_project(root)
+
+    contract = project.graph.contract("monitoring.how_models_do")
+    month = Window.last(28)
+    assert contract.inputs == (
+        Input("gold_reader_scores", month, table="gold.reader_scores", optional=True),
+        Input("gold_reader_returns", month, table="gold.reader_returns", optional=True),
+        # The model has segments, which are cut from its features.
+        Input("gold_reader_features", month, table="gold.reader_features", optional=True),
+        Input("model_returning", Window.same_day(), model="returning", optional=True, baseline=True),
+    )
+    assert contract.judged == (
+        Judged(
+            "gold.reader_scores",
+            project.models["returning"],
+            ModelRole.CHAMPION,
+            "probability",
+            scores="gold_reader_scores",
+            labels="gold_reader_returns",
+            features="gold_reader_features",
+        ),
+    )
+    assert contract.enough == (("gold_reader_scores", "gold_reader_returns"),)
+    assert project.graph.order[-1] == "monitoring.how_models_do"
 
 
 def test_a_model_is_no_table_of_the_graph() -> None:

@@ -157,26 +157,6 @@ def test_a_floor_without_rollback_only_says_so(watched: WatchedShop) -> None:
     assert watched.timeline().events == events
 
 
-def test_performance_is_judged_once_enough_labels_are_known(watched: WatchedShop) -> None:
-    """Labels of three scored days are there: a floor over three of them is judged, one over four is not."""
-    watched.declare("floors: {metrics: {roc_auc: 0.9999}, nights: 4, rollback: false}\n")
-    assert watched.score_both(42).decisions == ()
-    watched.edit(f"conf/models/{MODEL}.yml", "nights: 4", "nights: 3")
-
-    (said,) = watched.score_both(43).decisions
-
-    labels = {
-        (d, c): bought
-        for d, c, bought in watched.rows("gold.next_week", "batch_date", "customer_id", "bought")
-    }
-    scores = watched.rows(SCORES, "batch_date", "customer_id", "score")
-    pairs = [(score, labels[d, c]) for d, c, score in scores if (d, c) in labels and d <= night(38)]
-    assert said == (
-        f"returning version 1 is below its floor: roc_auc {auc(pairs):.4f} should be at least 0.9999 "
-        f"(on {night(36)} .. {night(38)})"
-    )
-
-
 def auc(pairs: list[tuple[float, bool]]) -> float:
     """The share of pairs of a positive and a negative row in which the positive one has the higher score."""
     positive = [score for score, label in pairs if label]

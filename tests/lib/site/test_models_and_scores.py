@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from lakesmith.ml.evaluation_values import Evaluation
+from lakesmith.ml.evaluation_values import Evaluation, Interval
 from lakesmith.ml.wording import interval_text
+from lakesmith.monitoring.stored import newest_outcomes, outcomes_of
 from lakesmith.site.build import build_site
 from lakesmith.site.scores import count_scores, quantile
 from shops import MODEL, SCORES, Shop
@@ -38,7 +39,18 @@ def test_a_model_is_told_by_its_versions_metrics_and_events(lake: Workspace, sit
     rows = re.findall(r'<th scope="row" class="n">(\d+)</th><td class="t">([\w ]+)</td>', text)
     assert rows == [("2", "challenger"), ("1", "champion")]
     assert "<strong>version 1 promoted</strong> from batch 2024-01-01" in text
-    assert "log_loss on labels that matured, 2024-01-01 to 2024-01-05; the newest is 0.55." in text
+    newest = {o.metric: o for o in newest_outcomes(outcomes_of(lake.table("monitoring.model_performance")))}
+    loss = newest["log_loss"]
+    assert "log_loss on labels that came since, 2024-01-01 to 2024-01-05" in text
+    now, then = (
+        interval_text(Interval(*ends))
+        for ends in (
+            (loss.value, loss.lower, loss.upper),
+            (loss.test_value, loss.test_lower, loss.test_upper),
+        )
+    )
+    assert f'<td class="n">{now}</td><td class="n">{then}</td><td class="n">300</td>' in text
+    assert '<span class="bad">worse: concept drift, inputs are stable</span>' in text
     for title in ("Calibration", "Lift by tenth", "Scores on the test"):
         assert f"<strong>{title}</strong>" in text
 
