@@ -22,7 +22,10 @@ DAY = date(2024, 2, 29)
         ("  WITH a AS (SELECT 1) SELECT * FROM a  ", "WITH a AS (SELECT 1) SELECT * FROM a"),
         ("SELECT ':batch_date', ''':next_date'", "SELECT ':batch_date', ''':next_date'"),
         ('SELECT ":batch_date"', 'SELECT ":batch_date"'),
-        ("SELECT 1 -- :batch_date, it's\n, :batch_date", "SELECT 1 -- :batch_date, it's\n, DATE '2024-02-29'"),
+        (
+            "SELECT 1 -- :batch_date, it's\n, :batch_date",
+            "SELECT 1 -- :batch_date, it's\n, DATE '2024-02-29'",
+        ),
         ("SELECT /* :nothing; 'a */ 1", "SELECT /* :nothing; 'a */ 1"),
         ("SELECT x::date, y::batch_date FROM t", "SELECT x::date, y::batch_date FROM t"),
         ("SELECT :batch_date::timestamp", "SELECT DATE '2024-02-29'::timestamp"),
