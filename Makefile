@@ -68,6 +68,18 @@ browser: ## Get Chromium for the tests of pages, where there is none (Debian, as
 		echo "The tests of pages need Chromium. Install it: apt-get install chromium (Debian), or Chrome." >&2; exit 2; \
 	fi
 
+# Extraction is shown on a real server. Debian keeps its programs off PATH.
+.PHONY: postgres
+postgres: ## Get PostgreSQL for the tests of databases, where there is none (Debian, as root)
+	@if command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "postgres: postgresql"; \
+		apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends \
+			postgresql postgresql-client >/dev/null; \
+	else \
+		echo "The tests of databases need PostgreSQL. Install it: apt-get install postgresql (Debian)." >&2; exit 2; \
+	fi
+
 .PHONY: FORCE
 FORCE:
 
@@ -82,7 +94,7 @@ check: env ## Format, lint, types, imports, and the tests that need no JVM (unde
 	$(BIN)/pytest -m "not spark and not e2e"
 
 .PHONY: test
-test: env browser ## The tests that check leaves out, in two processes: those with Spark, and whole commands
+test: env browser postgres ## The tests that check leaves out, in two processes: those with Spark, and whole commands
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-engine test-rest
 
 # Each with a session of its own: a Spark test keeps one core busy, seldom two. A JVM that lives for minutes spends half of them on
@@ -90,10 +102,10 @@ test: env browser ## The tests that check leaves out, in two processes: those wi
 test-engine test-rest: export SPARK_SUBMIT_OPTS ?= -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 ENGINE_TESTS := tests/lib/engine tests/laws/test_sequences.py
 .PHONY: test-engine
-test-engine: env ## One half of `make test`: the engine, and random sequences of events
+test-engine: env postgres ## One half of `make test`: the engine, and random sequences of events
 	$(BIN)/pytest -m "spark or e2e" --durations 15 $(ENGINE_TESTS)
 .PHONY: test-rest
-test-rest: env browser ## The other half of `make test`
+test-rest: env browser postgres ## The other half of `make test`
 	$(BIN)/pytest -m "spark or e2e" --durations 15 tests $(addprefix --ignore=,$(ENGINE_TESTS))
 
 N ?= 1000

@@ -1,14 +1,21 @@
 """What holds for every test: which tier it belongs to, and the Python that Spark's workers run.
 
-Fixtures stand next to the tests that use them.
+Fixtures stand next to the tests that use them; only the database server, of which there is one, is made here.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from postgres import Database, Server
 
 
 def pytest_configure() -> None:
@@ -23,3 +30,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "spark_session" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.spark)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL that runs until the tests are over."""
+    from postgres import postgres_server
+
+    # Not below pytest's own folder, which other users may not enter: the server refuses to run as root.
+    with tempfile.TemporaryDirectory(prefix="lakesmith-postgres-") as folder:
+        Path(folder).chmod(0o755)
+        data = Path(folder) / "server"
+        data.mkdir()
+        with postgres_server(data) as server:
+            yield server
+
+
+@pytest.fixture
+def database(postgres: Server) -> Database:
+    """An empty database of a test's own."""
+    return postgres.database()

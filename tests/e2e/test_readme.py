@@ -40,6 +40,7 @@ PAGES = [
     "docs/architecture.md",
     "docs/contracts.md",
     "docs/settings.md",
+    "docs/databases.md",
     "docs/analysts.md",
     "docs/maintenance.md",
     "docs/lineage.md",
@@ -345,10 +346,11 @@ def test_every_setting_is_documented_with_its_default() -> None:
 def test_every_variable_is_a_setting(name: str, tmp_path: Path) -> None:
     """LAKESMITH_LAKE_ROOT is the one that is shown for being wrong."""
     named = set(re.findall(r"LAKESMITH_\w+", page(name))) - {"LAKESMITH_LAKE_ROOT", "LAKESMITH__"}
+    database = {"LAKESMITH__CONNECTIONS__ERP__URL": "jdbc:postgresql://db.example/erp"}
     values = {"MEMORY": "4g", "ROOT": str(tmp_path), "WAIT": "5m", "URL": "https://example.org"}
     for variable in named - {"LAKESMITH_ENV", "LAKESMITH_PROJECT", "LAKESMITH_ACTOR"}:
         value = next((v for ending, v in values.items() if variable.endswith(ending)), "3")
-        origins = {s.origin for s in load_settings("dev", ROOT, {variable: value}).effective()}
+        origins = {s.origin for s in load_settings("dev", ROOT, {**database, variable: value}).effective()}
         assert f"variable {variable}" in origins
 
 

@@ -20,6 +20,7 @@ from lakesmith.cli import (
     diff,
     doctor,
     drift,
+    extract,
     forget,
     lineage,
     maintain,
@@ -95,6 +96,7 @@ def _lakesmith(
 
 _app.command("doctor")(doctor.command)
 _app.command("demo")(demo.command)
+_app.command("extract")(extract.command)
 _app.command("plan")(nights.plan)
 _app.command("run")(nights.run)
 _app.command("backfill")(nights.backfill)

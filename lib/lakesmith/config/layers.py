@@ -25,6 +25,8 @@ __all__ = ["Layers", "Origin"]
 
 _PREFIX = "LAKESMITH__"
 _SECRETS = "storage_options"
+# Their values are texts, whatever YAML would take them for.
+_TEXTS = "connections"
 # Where a value may hold a secret, so that no message shows one.
 _GUARDED = (
     (_SECRETS,),
@@ -33,6 +35,7 @@ _GUARDED = (
     ("openlineage",),
     ("alerts", "webhook"),
     ("alerts", "email"),
+    (_TEXTS,),
 )
 _LOADERS_OWN = {
     "environment": "is chosen by --env or the variable LAKESMITH_ENV",
@@ -64,6 +67,10 @@ class _Kind(Enum):
 _Keys = Mapping[str, "_Kind | _Keys"]
 
 
+def _is_section(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
 def _keys(model: type[BaseModel]) -> _Keys:
     keys: dict[str, _Kind | _Keys] = {}
     for name, info in model.model_fields.items():
@@ -71,7 +78,7 @@ def _keys(model: type[BaseModel]) -> _Keys:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             keys[info.alias or name] = _keys(kind)
         elif get_origin(kind) is Mapping:
-            nested = any(get_origin(inner) is Mapping for inner in get_args(kind))
+            nested = any(get_origin(inner) is Mapping or _is_section(inner) for inner in get_args(kind))
             keys[info.alias or name] = _Kind.TREE if nested else _Kind.FREE
         else:
             texts = {str, SecretStr}
@@ -161,7 +168,11 @@ class Layers:
         except UnicodeEncodeError:
             self._report(origin, path, "is not UTF-8 text")
             return None
-        one_text = kind is _Kind.TEXT or (kind is _Kind.FREE and not whole and path[0] != "parameters")
+        one_text = (
+            (kind is _Kind.TREE and path[0] == _TEXTS and len(path) > 2)
+            or kind is _Kind.TEXT
+            or (kind is _Kind.FREE and not whole and path[0] != "parameters")
+        )
         if one_text and (text or kind is _Kind.FREE) and text not in ("null", "~"):
             return text
         document = read_yaml(text, origin.name)

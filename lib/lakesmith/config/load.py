@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lakesmith.config.layers import Layers, Origin
-from lakesmith.config.settings import Settings
+from lakesmith.config.settings import ConnectionSettings, Settings
 from lakesmith.config.yaml_text import YamlPath, describe, dotted
 from lakesmith.errors import ConfigurationError, InvalidSettings, Problem, ProjectNotFound
 
@@ -153,12 +153,19 @@ _EXPECTED = {
 
 
 def _message(details: Any, is_parameter: bool) -> str:
-    found = describe(details["input"])
+    # A password under a wrong key must not be shown.
+    found = "something else" if details["loc"][0] == "connections" else describe(details["input"])
     if is_parameter:
         return f"expected text, a number, true, false or null, found {found}"
     match details["type"]:
         case "value_error":
             return str(details["ctx"]["error"])
+        case "extra_forbidden":
+            return f"unknown key; allowed: {', '.join(ConnectionSettings.model_fields)}"
+        case "missing":
+            return f"{details['loc'][-1]!r} is missing"
+        case "model_type":
+            return f"expected keys and values, found {found}"
         case "greater_than_equal":
             return f"must be at least {details['ctx']['ge']}, found {found}"
         case "literal_error":

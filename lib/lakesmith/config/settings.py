@@ -33,6 +33,7 @@ from lakesmith.errors import SettingMissing
 __all__ = [
     "AlertRules",
     "AlertSettings",
+    "ConnectionSettings",
     "EffectiveSetting",
     "EmailSettings",
     "HistorySettings",
@@ -60,6 +61,7 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.+")
 _LIKE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _MEMORY = re.compile(r"[1-9][0-9]*[kmgt]")
 _SIZE = re.compile(r"([1-9][0-9]{0,5})([kmg])")
+_DRIVERS = {"jdbc:postgresql:": "org.postgresql.Driver"}
 _UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
@@ -445,6 +447,44 @@ class AlertSettings(_Section):
     sns: SnsSettings = SnsSettings()
 
 
+class ConnectionSettings(_Section):
+    """A database that sources are read from, over JDBC.
+
+    Args:
+        url: as its driver has it; without user and password.
+        user: whom the database knows; it needs no more than the right to read.
+        password: given by a variable, never written into a file.
+        driver: the class of the driver; None where the URL says which.
+        timeout: seconds that the database may take until it answers.
+        properties: further ones of the driver, by its own names.
+    """
+
+    url: str
+    user: str | None = None
+    password: _Secret = None
+    driver: str | None = None
+    timeout: _Seconds = 3600
+    properties: Annotated[Mapping[str, str], BeforeValidator(_conf_text)] = Field(
+        default_factory=dict, repr=False
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _jdbc(cls, value: str) -> str:
+        if not value.startswith("jdbc:"):
+            raise ValueError("expected a URL that begins with jdbc:, like jdbc:postgresql://db.example/erp")
+        if _SECRET_NAME.search(value) or _USER_INFO.search(value):
+            raise ValueError("a URL is no place for a password; set user and password beside it")
+        return value
+
+    @property
+    def driver_class(self) -> str | None:
+        """The driver's class; None for a URL of a kind that Lakesmith knows none of."""
+        return self.driver or next(
+            (name for start, name in _DRIVERS.items() if self.url.startswith(start)), None
+        )
+
+
 @dataclass(frozen=True)
 class EffectiveSetting:
     """One setting as it is in force.
@@ -467,6 +507,7 @@ class Settings(_Section):
         environment: its name, as in conf/<environment>.yml.
         project_root: the folder that holds conf/ and jobs/.
         jars_dir: where the jars are; relative paths are below the project.
+        connections: the databases that sources are read from, by name.
         storage_options: credentials and options of the object store, as deltalake names them.
         parameters: what transforms may read as `settings`.
         models: what this environment changes in conf/models/<name>.yml, by the model's name.
@@ -490,6 +531,7 @@ class Settings(_Section):
     mlflow: MlflowSettings = MlflowSettings()
     openlineage: OpenLineageSettings = OpenLineageSettings()
     alerts: AlertSettings = AlertSettings()
+    connections: Mapping[str, ConnectionSettings] = Field(default_factory=dict, repr=False)
     storage_options: Mapping[str, SecretStr] = Field(default_factory=dict)
     parameters: Mapping[str, Scalar] = Field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
@@ -575,6 +617,9 @@ def _leaves(section: BaseModel, prefix: str) -> Iterator[tuple[str, object]]:
 
 
 def _inner_leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, BaseModel):
+        yield from _leaves(value, f"{key}.")
+        return
     if not isinstance(value, dict):
         yield key, value
         return

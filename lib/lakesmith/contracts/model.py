@@ -33,6 +33,7 @@ __all__ = [
     "Completion",
     "Contract",
     "Expectation",
+    "Extraction",
     "Fallback",
     "FullDump",
     "Input",
@@ -41,6 +42,7 @@ __all__ = [
     "Mode",
     "ModelRole",
     "OnMissing",
+    "Partition",
     "Profile",
     "QuarantineLimit",
     "Rows",
@@ -48,6 +50,7 @@ __all__ = [
     "Source",
     "SourceColumn",
     "SourceFormat",
+    "SourceKind",
     "Suite",
     "Watched",
 ]
@@ -105,8 +108,15 @@ class SourceFormat(StrEnum):
     DELTA = "delta"
 
 
+class SourceKind(StrEnum):
+    """Where a source's files come from: others deliver them, or `lakesmith extract` lands the answer of a query."""
+
+    FILES = "files"
+    JDBC = "jdbc"
+
+
 class OnMissing(StrEnum):
-    """What an open day without a file means."""
+    """What an open day without a file means; of a database, an open day of which the query has no row."""
 
     ERROR = "error"
     EMPTY = "empty"
@@ -490,11 +500,16 @@ class Contract:
 
 @dataclass(frozen=True)
 class SourceColumn:
-    """One column of a landing file: its name in the file and the name it gets."""
+    """One column of a landing file: its name in the file and the name it gets.
+
+    Args:
+        type: of a database, what the query must give; None in files of others, where every value is a text.
+    """
 
     name: str
     header: str
     required: bool = True
+    type: ColumnType | None = None
 
 
 @dataclass(frozen=True)
@@ -528,6 +543,36 @@ class Completion:
 
 
 @dataclass(frozen=True)
+class Partition:
+    """How a query is read over several connections at once.
+
+    Args:
+        column: the name in the query's answer by which rows are spread.
+        parts: how many connections.
+    """
+
+    column: str
+    parts: int
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What is landed of a database each day.
+
+    Args:
+        connection: its name in the settings.
+        query: SQL with the parameters of `lakesmith.contracts.queries`.
+        fetch_size: rows that the driver asks for at a time.
+        partition: None reads over one connection.
+    """
+
+    connection: str
+    query: str
+    fetch_size: int = 10_000
+    partition: Partition | None = None
+
+
+@dataclass(frozen=True)
 class Source:
     """Where landing files come from and how they are written.
 
@@ -541,6 +586,7 @@ class Source:
         path: of a Delta table of somebody else: its folder or URI; relative ones are below the project.
         date_column: of such a table, the column that says which batch a row belongs to.
         undated: it is one file that is replaced in place; what it holds is the batch of the day on which it was last written.
+        extraction: of a database, what `lakesmith extract` lands as the day's file.
     """
 
     name: str
@@ -558,6 +604,7 @@ class Source:
     path: str = ""
     date_column: str = ""
     undated: bool = False
+    extraction: Extraction | None = None
 
     @property
     def is_external(self) -> bool:

@@ -16,12 +16,17 @@ from lakesmith.contracts.model import (
     BATCH_DATE,
     Calendar,
     Completion,
+    Extraction,
     OnMissing,
+    Partition,
     Source,
     SourceColumn,
     SourceFormat,
+    SourceKind,
 )
-from lakesmith.contracts.problems import Document, Entry, Fields
+from lakesmith.contracts.problems import Document, Entry, Fields, nearest
+from lakesmith.contracts.queries import parse_query
+from lakesmith.contracts.types import ArrayType, ColumnType, DecimalType, PrimitiveType, parse_type
 
 __all__ = ["LANDING_COLUMNS", "check_source_name", "read_source"]
 
@@ -36,12 +41,20 @@ _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 _LONGEST_CLOSURE = 3660
 _LONGEST_RECORD = 1 << 30
 
+_CONNECTION = re.compile(r"[a-z][a-z0-9_]*")
+_PARTITIONED_BY = ("bigint", "int", "smallint", "date")
+_MOST_PARTS = 64
+_MOST_FETCHED = 1_000_000
+_EXTRACT = "{batch_date}.parquet"
+
 _REQUIRED = ("source", "description", "patterns", "format", "start", "columns")
-_OPTIONAL = ("closed", "complete", "missing", "delimiter", "max_record_bytes")
+_OPTIONAL = ("kind", "closed", "complete", "missing", "delimiter", "max_record_bytes")
 _REQUIRED_OF_FILE = ("source", "description", "file", "format", "start", "columns")
-_OPTIONAL_OF_FILE = ("complete", "delimiter", "max_record_bytes")
+_OPTIONAL_OF_FILE = ("kind", "complete", "delimiter", "max_record_bytes")
 _REQUIRED_OF_DELTA = ("source", "description", "format", "path", "date_column", "start", "columns")
-_OPTIONAL_OF_DELTA = ("closed", "missing")
+_OPTIONAL_OF_DELTA = ("kind", "closed", "missing")
+_REQUIRED_OF_DATABASE = ("source", "kind", "description", "connection", "query", "start", "columns")
+_OPTIONAL_OF_DATABASE = ("closed", "missing", "partition", "fetch_size")
 
 
 def read_source(document: Document, name: str) -> Source:
@@ -52,6 +65,8 @@ def read_source(document: Document, name: str) -> Source:
         name: the file's name without its ending, which is the source's name.
     """
     top = document.top.value if isinstance(document.top.value, dict) else {}
+    if top.get("kind") == str(SourceKind.JDBC):
+        return _read_database(document, name)
     undated = "file" in top
     # A table of somebody else has no files, and one file that is replaced in place neither a pattern nor a calendar.
     if top.get("format") == str(SourceFormat.DELTA):
@@ -61,6 +76,7 @@ def read_source(document: Document, name: str) -> Source:
     else:
         fields = document.top.fields(_REQUIRED, _OPTIONAL)
     fields.read("source", lambda entry: _check_name(entry, name), None)
+    fields.read("kind", lambda entry: entry.member(SourceKind), SourceKind.FILES)
     file_format = fields.read("format", lambda entry: entry.member(SourceFormat), SourceFormat.CSV)
     plain = Source(name, "", (), file_format, (), date.min)
     source = Source(
@@ -95,6 +111,83 @@ def read_source(document: Document, name: str) -> Source:
             )
             document.report(("complete", "marker"), message)
     return source
+
+
+def _read_database(document: Document, name: str) -> Source:
+    """The source of a file that says `kind: jdbc`: a query, whose answer is landed as Parquet."""
+    fields = document.top.fields(_REQUIRED_OF_DATABASE, _OPTIONAL_OF_DATABASE)
+    fields.read("source", lambda entry: _check_name(entry, name), None)
+    no_columns: tuple[SourceColumn, ...] = ()
+    columns = fields.read("columns", _typed_columns, no_columns)
+    extraction = Extraction(
+        connection=fields.read("connection", _connection, ""),
+        query=fields.read("query", _query, ""),
+        fetch_size=fields.read("fetch_size", lambda entry: entry.whole(1, _MOST_FETCHED), 10_000),
+        partition=fields.read("partition", lambda entry: _partition(entry, columns), None),
+    )
+    return Source(
+        name=name,
+        description=fields.read("description", Entry.text, ""),
+        patterns=(_EXTRACT,),
+        format=SourceFormat.PARQUET,
+        columns=columns,
+        start=fields.read("start", _day, date.min),
+        calendar=fields.read("closed", _calendar, Calendar()),
+        on_missing=fields.read("missing", lambda entry: entry.member(OnMissing), OnMissing.ERROR),
+        file=document.file,
+        extraction=extraction,
+    )
+
+
+def _connection(entry: Entry) -> str | None:
+    name = entry.text("the name of a connection in the settings, like erp")
+    if name is not None and not _CONNECTION.fullmatch(name):
+        entry.report(f"{name!r} is no connection's name; expected {_NAME_GRAMMAR}")
+    return name
+
+
+def _query(entry: Entry) -> str | None:
+    text = entry.text("one SELECT")
+    if text is None:
+        return None
+    for problem in parse_query(text).problems:
+        entry.report(problem)
+    return text.strip()
+
+
+def _typed_columns(entry: Entry) -> tuple[SourceColumn, ...]:
+    """The columns that a query gives, each with the type that it must have there."""
+    columns = _named_columns(entry, ("type",), ("header",))
+    if entry.value == {}:
+        entry.expected("at least one column")
+    return columns
+
+
+def _type(entry: Entry) -> ColumnType | None:
+    text = entry.text("a type like bigint or decimal(12,2)")
+    if text is None:
+        return None
+    # What no Delta table may hold is a text in the bronze table: a moment without a time zone.
+    if text.strip() == "timestamp_ntz":
+        return PrimitiveType("timestamp_ntz")
+    found = entry.parsed(parse_type, "a type like bigint or decimal(12,2)")
+    inner = found.element if isinstance(found, ArrayType) else found
+    if found is not None and not isinstance(inner, PrimitiveType | DecimalType):
+        entry.report(f"{text!r} is no type that a database gives; cast it to text in the query")
+    return found
+
+
+def _partition(entry: Entry, columns: tuple[SourceColumn, ...]) -> Partition | None:
+    fields = entry.fields(("column", "parts"))
+    name = fields.read("column", lambda column: column.text("a column of the query"), "")
+    by_header = {column.header: column for column in columns}
+    if name and name not in by_header:
+        message = f"the query's columns do not name {name!r}; there are {', '.join(by_header)}"
+        fields.entries["column"].report(message, nearest(name, by_header))
+    elif name and str(by_header[name].type) not in _PARTITIONED_BY:
+        known = ", ".join(_PARTITIONED_BY)
+        fields.entries["column"].report(f"rows are spread by a column of type {known}; {name} is none")
+    return Partition(name, fields.read("parts", lambda parts: parts.whole(2, _MOST_PARTS), 2))
 
 
 def _table_path(entry: Entry) -> str | None:
@@ -173,6 +266,15 @@ def _check_path(entry: Entry, text: str, *, wildcards: bool, dated: bool = True)
 
 
 def _columns(entry: Entry) -> tuple[SourceColumn, ...]:
+    columns = _named_columns(entry, (), ("header", "required"))
+    if entry.value == {}:
+        entry.expected("at least one column")
+    return columns
+
+
+def _named_columns(
+    entry: Entry, required: tuple[str, ...], optional: tuple[str, ...]
+) -> tuple[SourceColumn, ...]:
     columns: list[SourceColumn] = []
     named: dict[str, str] = {}
     for name, column in entry.entries("column names, each with its header").items():
@@ -181,14 +283,13 @@ def _columns(entry: Entry) -> tuple[SourceColumn, ...]:
         elif name in LANDING_COLUMNS:
             column.report(f"the name {name!r} is taken: landing adds {', '.join(LANDING_COLUMNS)}")
         # `name:` alone is a column whose header is its name.
-        fields = Fields({}) if column.value is None else column.fields((), ("header", "required"))
+        fields = Fields({}) if column.value is None and not required else column.fields(required, optional)
         header = fields.read("header", Entry.text, name)
         if header in named:
             column.report(f"the header {header!r} is already that of {named[header]!r}")
         named.setdefault(header, name)
-        columns.append(SourceColumn(name, header, fields.read("required", Entry.flag, True)))
-    if entry.value == {}:
-        entry.expected("at least one column")
+        kind = fields.read("type", _type, None)
+        columns.append(SourceColumn(name, header, fields.read("required", Entry.flag, True), kind))
     return tuple(columns)
 
 

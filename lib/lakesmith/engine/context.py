@@ -16,6 +16,7 @@ from lakesmith.config.settings import Settings
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.project import Project
 from lakesmith.ledger.external import ExternalTable
+from lakesmith.ledger.extracts import ExtractedFolder
 from lakesmith.ledger.fingerprint import fingerprints_by
 from lakesmith.ledger.history import Ledger
 from lakesmith.ledger.location import LakeLocation
@@ -142,6 +143,8 @@ class Context:
     def folder(self, source: str) -> LandingFolder | ExternalTable:
         """The landing folder of a source, or the table of somebody else, as it is now."""
         declared = self.project.graph.sources[source]
+        if declared.extraction is not None:
+            return ExtractedFolder(declared, self.settings.landing_root)
         if not declared.is_external:
             return LandingFolder(declared, self.settings.landing_root)
         path = declared.path

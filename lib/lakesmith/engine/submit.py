@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lakesmith.config.load import load_settings
 from lakesmith.contracts.days import BatchRange, parse_night
@@ -23,13 +24,18 @@ from lakesmith.engine.stopping import is_no_interruption, stops_on_signals
 from lakesmith.errors import ExitCode, LakesmithError, Stopped, UsageError
 from lakesmith.jobs import Job
 
+if TYPE_CHECKING:
+    from lakesmith.engine.extracting import Extraction
+
 __all__ = [
     "open_context",
     "outcome_in_any_case",
+    "submit_extracts",
     "submit_night",
     "submit_one",
     "submit_scores",
     "submit_training",
+    "write_extraction",
     "write_outcome",
 ]
 
@@ -159,6 +165,48 @@ def submit_training(file: Path, arguments: Sequence[str]) -> ExitCode:
         log.log(logging.INFO if verdict.passed else logging.ERROR, "%s: %s", verdict.gate, verdict.text)
     log.info("%s version %d is %s (run %s)", event.model, event.version, event.event, event.run_id)
     return ExitCode.DONE if trained.passed else ExitCode.REJECTED
+
+
+def submit_extracts(file: Path, arguments: Sequence[str]) -> ExitCode:
+    """Lands the answers of databases as landing files."""
+    from lakesmith.engine.extracting import databases, days_to_extract, extract
+
+    parser = argparse.ArgumentParser(prog=file.name, description="Extracts days of sources of kind jdbc.")
+    parser.add_argument("sources", nargs="*", help="only these sources (default: all)")
+    parser.add_argument("--date", help="one day, YYYY-MM-DD (default: the last one that is over, in UTC)")
+    parser.add_argument("--from", dest="first", help="the first day")
+    parser.add_argument("--to", dest="last", help="the last day, included")
+    parser.add_argument("--again", metavar="WHY", help="also what was extracted already, for this reason")
+    parser.add_argument("--env", default=None, help="the environment: conf/<env>.yml")
+    parser.add_argument("--outcome", type=Path, help="write what came of it to this file, as JSON")
+    _log_to_stderr()
+    options = parser.parse_args(arguments)
+    try:
+        with stops_on_signals(), outcome_in_any_case(options.outcome):
+            context = open_context(options.env, _project_of(file))
+            nights = _nights(options) if options.date or options.first or options.last else None
+            days = days_to_extract(nights.first, nights.last) if nights else days_to_extract(None, None)
+            again = options.again is not None
+            done = extract(
+                context, databases(context, options.sources), days, again=again, why=options.again or ""
+            )
+    except (LakesmithError, Stopped) as error:
+        log.error("%s: %s", type(error).__name__, error)
+        return error.exit_code
+    for each in done.days:
+        rows = each.extract.file.rows if each.extract is not None else 0
+        log.info("%s %s: %s (%d rows)", each.source, each.batch_date, each.outcome, rows)
+        if each.error is not None:
+            log.error("%s %s: %s: %s", each.source, each.batch_date, type(each.error).__name__, each.error)
+    if options.outcome:
+        write_extraction(options.outcome, done)
+    return done.exit_code
+
+
+def write_extraction(path: Path, done: Extraction) -> None:
+    """Leaves what came of an extraction where a caller finds it that cannot see the driver's exit code."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(done.to_json(), indent=2) + "\n", encoding="utf-8")
 
 
 def write_outcome(path: Path, night: NightResult) -> None:

@@ -28,6 +28,7 @@ class Action(StrEnum):
     FORGET = "forget"
     FORCE = "force"
     REPLAY = "replay"
+    EXTRACT = "extract"
 
 
 @dataclass(frozen=True)

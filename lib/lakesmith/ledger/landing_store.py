@@ -4,7 +4,7 @@ Owns the guard: every path is resolved, links included, and refused when it lead
 resolved path is walked from the root, folder by folder, without following any link, so that one put in place
 meanwhile leads nowhere. Whatever is not a regular file is refused before a byte is read. Paths are relative to
 the root, with `/`. A hard link can't be told from a file: whoever can write into the landing root is trusted
-that far. An object store is a second class with the same three methods.
+that far. An object store is a second class with the same methods.
 """
 
 from __future__ import annotations
@@ -84,6 +84,10 @@ class LandingStore(Protocol):
         """The names in a folder, in no order; none when there is no such folder."""
         ...
 
+    def has(self, path: str) -> bool:
+        """True when there is something of that name, whatever it is."""
+        ...
+
     def facts(self, path: str) -> FileFacts:
         """Size and time of a file."""
         ...
@@ -133,6 +137,9 @@ class _LocalStore:
             if error.errno in (errno.ENOENT, errno.ENOTDIR) and not self._is_link(folder):
                 return []
             raise self._unreadable(folder, error) from error
+
+    def has(self, path: str) -> bool:
+        return os.path.lexists(os.path.join(self.root, path))  # noqa: PTH118  # as below
 
     def facts(self, path: str) -> FileFacts:
         try:

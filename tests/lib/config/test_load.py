@@ -336,7 +336,7 @@ def test_of_two_variables_the_deeper_one_wins(write: Write) -> None:
 
 ALLOWED = (
     "landing_root, lake_root, jars_dir, spark, lease, publish, staging, quality, serving, retention, maintenance, "
-    "monitoring, mlflow, openlineage, alerts, "
+    "monitoring, mlflow, openlineage, alerts, connections, "
     "storage_options, parameters, models"
 )
 
