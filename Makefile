@@ -111,6 +111,22 @@ parity: env ## The gate against Great Expectations, every compiled type (EXAMPLE
 demo: env ## 120 simulated days through the whole graph, then what to try next
 	$(BIN)/lakesmith demo
 
+# --- the servers of a platform on this machine ---------------------------------------------------------------------
+
+.PHONY: stack
+stack: env ## Start PostgreSQL, MLflow, S3, Spark and Airflow on this machine, and show where they are
+	$(BIN)/lakesmith stack up --env stack
+
+.PHONY: stack-status
+stack-status: env ## How they are
+	$(BIN)/lakesmith stack status --env stack
+
+.PHONY: stack-down
+stack-down: env ## End them; data and logs stay in .stack
+	$(BIN)/lakesmith stack down --env stack
+
+# --- more to look at -----------------------------------------------------------------------------------------------
+
 .PHONY: notebooks
 notebooks: env .lake/demo ## The notebooks from their first cell to their last, on the demo's lake; nothing is kept
 	cd notebooks && for name in *.ipynb; do MPLBACKEND=agg ../$(BIN)/jupyter execute "$$name"; done

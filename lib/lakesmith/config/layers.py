@@ -31,6 +31,7 @@ _GUARDED = (
     ("spark", "conf"),
     ("mlflow",),
     ("openlineage",),
+    ("stack", "environment"),
     ("alerts", "webhook"),
     ("alerts", "email"),
 )
