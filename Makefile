@@ -18,7 +18,7 @@ TYPED := $(wildcard lib jobs)
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 # --- the environment: stamps depend on what they were made from, so a second `make env` does nothing --------------
 
@@ -124,6 +124,10 @@ stack-status: env ## How they are
 .PHONY: stack-down
 stack-down: env ## End them; data and logs stay in .stack
 	$(BIN)/lakesmith stack down --env stack
+
+.PHONY: compose-keys
+compose-keys: env ## Write passwords and keys for infra/docker/compose.yml into infra/docker/.env, unless they are there
+	@$(BIN)/python -m lakesmith.stack.keys infra/docker/.env
 
 # --- more to look at -----------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import typer
 
 from lakesmith.cli.options import AsJson, Env, Invocation, Project
 from lakesmith.cli.output import answer, answer_json, say
-from lakesmith.cli.wording import grid
+from lakesmith.cli.wording import count, grid
 from lakesmith.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def status(env: Env = None, project: Project = None, as_json: AsJson = False) ->
         answer_json(state.to_json())
     else:
         answer(*_lines(state, Invocation(env, project)))
-    return int(ExitCode.FAILED if state.in_trouble else ExitCode.DONE)
+    return int(ExitCode.FAILED if state.in_trouble or state.unsupervised else ExitCode.DONE)
 
 
 def down(services: _Services = None, env: Env = None, project: Project = None) -> None:
@@ -118,12 +118,16 @@ def _lines(state: StackState, invocation: Invocation) -> Iterator[RenderableType
     if state.supervisor:
         yield f"\nlogs: {logs}/<service>.log; supervisor: process {state.supervisor}; all services: {total / 1e9:.1f} GB"
         yield f"end it: {invocation.command('stack down')}"
+    elif state.unsupervised:
+        yield f"\n{count(state.unsupervised, 'process')} of the stack without a supervisor. End them: {invocation.command('stack down')}"
     else:
         yield f"\nthe stack is not up. Start it: {invocation.command('stack up')}"
 
 
 def _note(report: Report) -> str:
-    again = f"started again {len(report.endings)} times, last: {report.endings[-1]}" if report.endings else ""
+    again = (
+        f"{count(len(report.endings), 'restart')}, the last: {report.endings[-1]}" if report.endings else ""
+    )
     return "; ".join(part for part in (report.note, again) if part)
 
 

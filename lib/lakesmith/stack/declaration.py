@@ -247,6 +247,8 @@ def _airflow_variables(
         "core": {
             "dags_folder": str((settings.project_root / stack.dags.expanduser()).absolute()),
             "executor": "LocalExecutor",
+            # A process is forked for each at once; Spark's workers are busy with fewer.
+            "parallelism": "8",
             "load_examples": "False",
             "execution_api_server_url": f"{url}/execution/",
             "simple_auth_manager_users": f"{AIRFLOW_USER}:admin",

@@ -1,6 +1,9 @@
 """Passwords and keys of the stack: made at its first start, each in a file that only its owner reads.
 
-Services are told the files, never what is in them: no secret is in a command, a variable or a log.
+Services are told the files, never what is in them: no secret is in a command, a variable or a log. Containers know no such files;
+what they need is written as variables for `docker compose`:
+
+    python -m lakesmith.stack.keys infra/docker/.env
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ import base64
 import json
 import os
 import secrets
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,15 +60,35 @@ class Keys:
 
     def make(self) -> None:
         """Makes what is not there yet; what is there stays."""
-        _make(self.database, lambda: f"*:*:*:{DATABASE_USER}:{secrets.token_urlsafe(24)}\n")
-        _make(self.airflow_users, lambda: json.dumps({AIRFLOW_USER: secrets.token_urlsafe(12)}) + "\n")
-        _make(self.fernet, lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
-        _make(self.tokens, lambda: secrets.token_urlsafe(48))
-        _make(self.sessions, lambda: secrets.token_urlsafe(48))
+        _make(self.database, lambda: f"*:*:*:{DATABASE_USER}:{_random()}\n")
+        _make(self.airflow_users, lambda: json.dumps({AIRFLOW_USER: _random()}) + "\n")
+        _make(self.fernet, _fernet)
+        _make(self.tokens, _random)
+        _make(self.sessions, _random)
 
     def database_password(self) -> str:
         """PostgreSQL's password."""
         return self.database.read_text(encoding="utf-8").strip().rpartition(":")[2]
+
+
+def _random() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def _fernet() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def _variables() -> str:
+    """Of infra/docker/compose.yml."""
+    keys = {
+        "POSTGRES_PASSWORD": _random(),
+        "AIRFLOW_PASSWORD": _random(),
+        "AIRFLOW_FERNET_KEY": _fernet(),
+        "AIRFLOW_JWT_KEY": _random(),
+        "AIRFLOW_SESSION_KEY": _random(),
+    }
+    return "".join(f"{name}={value}\n" for name, value in keys.items())
 
 
 def _make(path: Path, text: Callable[[], str]) -> None:
@@ -77,3 +101,7 @@ def _make(path: Path, text: Callable[[], str]) -> None:
     ) as file:
         file.write(text())
     draft.rename(path)
+
+
+if __name__ == "__main__":
+    _make(Path(sys.argv[1]), _variables)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -58,7 +59,8 @@ class Stack:
 
     def state(self) -> StackState:
         """How all services are."""
-        return look(self.declaration, self.places)
+        state = look(self.declaration, self.places)
+        return state if state.supervisor else replace(state, unsupervised=len(self._own_processes()))
 
     def up(self, names: Iterable[str] = ()) -> None:
         """Starts services and what they need; what runs already is left alone.
@@ -159,7 +161,11 @@ class Stack:
         """
         log = self.places.log(service.name)
         if process.has_failed:
-            what = process.problem or f"ended with exit code {process.exit_code}"
+            what = (
+                f"ended with exit code {process.exit_code}"
+                if process.exit_code
+                else process.problem or "ended"
+            )
             raise ServiceFailed(service.name, what, log, last_lines(log))
         if service.probe is None:
             wrong = None if process.is_done else "it is at work"

@@ -94,7 +94,7 @@ def described(process: Process) -> str:
 
 
 def memory(pid: int) -> int:
-    """Bytes that a process and its children hold, what they share counted once for each."""
+    """Bytes that a process and its children hold; what several share is counted in parts."""
     try:
         family = list(_family(psutil.Process(pid)))
     except psutil.Error:
@@ -102,7 +102,7 @@ def memory(pid: int) -> int:
     total = 0
     for process in family:
         try:
-            total += process.memory_info().rss
+            total += process.memory_full_info().pss
         except psutil.Error:
             continue
     return total

@@ -85,11 +85,13 @@ class StackState:
     Args:
         supervisor: the process id of what keeps them running; 0: none does.
         database: `postgresql` or `sqlite`.
+        unsupervised: processes of the stack that run on although their supervisor is gone.
     """
 
     supervisor: int
     database: str
     reports: tuple[Report, ...]
+    unsupervised: int = 0
 
     @property
     def in_trouble(self) -> tuple[Report, ...]:
@@ -101,6 +103,7 @@ class StackState:
         return {
             "supervisor": self.supervisor or None,
             "database": self.database,
+            "unsupervised": self.unsupervised,
             "services": [report.to_json() for report in self.reports],
         }
 

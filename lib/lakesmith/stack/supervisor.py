@@ -116,12 +116,13 @@ def configuration(services: Iterable[Service], places: Places) -> str:
 
 
 def _program(service: Service, places: Places) -> dict[str, object]:
+    variables = sorted(service.environment.items())
     options: dict[str, object] = {
-        "command": _text(shlex.join(service.command)),
-        "directory": _text(service.directory),
-        "environment": ",".join(
-            f"{name}={_quoted(name, text)}" for name, text in sorted(service.environment.items())
+        # Supervisor's own list of variables knows no escapes, and takes quotes off the ends of values.
+        "command": _text(
+            shlex.join(["env", *(f"{name}={value}" for name, value in variables), *service.command])
         ),
+        "directory": _text(service.directory),
         "autostart": "false",
         "autorestart": "false" if service.is_task else "true",
         "startsecs": 0 if service.is_task else 1,
@@ -141,18 +142,12 @@ def _program(service: Service, places: Places) -> dict[str, object]:
 
 def _text(value: object) -> str:
     """`%` begins an expansion."""
-    return str(value).replace("%", "%%")
-
-
-def _quoted(name: str, value: str) -> str:
-    """Supervisor knows no escapes: whatever has one kind of quotes in it stands in the other."""
-    mark = "'" if '"' in value else '"'
-    if mark in value or "\n" in value:
+    text = str(value)
+    if "\n" in text:
         raise ConfigurationError(
-            f"the variable {name} holds a line's end or both kinds of quotes, which supervisor cannot take; change it in "
-            f"stack.environment"
+            f"supervisor takes no line ends, and {text!r} holds one; see stack.environment and stack.folder"
         )
-    return f"{mark}{_text(value)}{mark}"
+    return text.replace("%", "%%")
 
 
 class Supervisor:
