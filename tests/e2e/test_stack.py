@@ -1,4 +1,4 @@
-"""The stack as somebody uses it: up, looked at, hurt, down, and all of it again. Airflow takes part where its environment is made."""
+"""The stack as somebody uses it: up, looked at, hurt, down, and all of it again. Airflow takes part where it is installed."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def assert_everything_is_of_use(machine: Machine) -> None:
     """Real requests to each: a log-in, a run with a file, an object, a registered worker, a list of applications."""
     passfile = machine.project / ".stack" / "secrets" / "pgpass"
     assert passfile.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(psycopg2.OperationalError, match="no password supplied|authentication failed"):
+    with pytest.raises(psycopg2.OperationalError, match=r"no password supplied|authentication failed"):
         psycopg2.connect(
             host="127.0.0.1",
             port=machine.ports["postgres"],
@@ -175,7 +175,7 @@ def test_a_service_that_cannot_start_is_told_with_the_end_of_its_log(machine: Ma
     (machine.project / ".stack" / "postgres" / "PG_VERSION").write_text("1\n")
     failed = machine.lakesmith("up", "postgres")
     assert failed.returncode == 1
-    assert failed.stderr.startswith("error: postgres ended with exit code 1. The end of ")
+    assert failed.stderr.startswith("error: postgres ended: exit status 1. The end of ")
     assert "is not compatible with this version" in failed.stderr
     status = machine.lakesmith("status")
     assert status.returncode == 1

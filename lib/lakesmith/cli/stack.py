@@ -65,7 +65,9 @@ def status(env: Env = None, project: Project = None, as_json: AsJson = False) ->
     return int(ExitCode.FAILED if state.in_trouble or state.unsupervised else ExitCode.DONE)
 
 
-def down(services: _Services = None, env: Env = None, project: Project = None) -> None:
+def down(
+    services: _Services = None, env: Env = None, project: Project = None, as_json: AsJson = False
+) -> None:
     """End the servers, the last first, and see that no process and no port is left; data and logs stay.
 
     For example:
@@ -77,14 +79,13 @@ def down(services: _Services = None, env: Env = None, project: Project = None) -
     stack = _stack(env, project)
     before = stack.state()
     stack.down(services or ())
-    if services:
+    if as_json:
+        answer_json(stack.state().to_json())
+    elif services:
         answer(f"ended: {', '.join(services)}, and what needs them")
     else:
-        answer(
-            "the stack is down: no process and no port is left"
-            if before.supervisor
-            else "the stack was not up"
-        )
+        was_up = before.supervisor or before.unsupervised
+        answer("the stack is down: no process and no port is left" if was_up else "the stack was not up")
 
 
 def _stack(env: str | None, project: Path | None) -> Stack:
@@ -119,7 +120,8 @@ def _lines(state: StackState, invocation: Invocation) -> Iterator[RenderableType
         yield f"\nlogs: {logs}/<service>.log; supervisor: process {state.supervisor}; all services: {total / 1e9:.1f} GB"
         yield f"end it: {invocation.command('stack down')}"
     elif state.unsupervised:
-        yield f"\n{count(state.unsupervised, 'process')} of the stack without a supervisor. End them: {invocation.command('stack down')}"
+        left = f"{count(state.unsupervised, 'process')} of the stack without a supervisor"
+        yield f"\n{left}. End them: {invocation.command('stack down')}"
     else:
         yield f"\nthe stack is not up. Start it: {invocation.command('stack up')}"
 

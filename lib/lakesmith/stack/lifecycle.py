@@ -161,12 +161,8 @@ class Stack:
         """
         log = self.places.log(service.name)
         if process.has_failed:
-            what = (
-                f"ended with exit code {process.exit_code}"
-                if process.exit_code
-                else process.problem or "ended"
-            )
-            raise ServiceFailed(service.name, what, log, last_lines(log))
+            ended = self._supervisor.endings().get(service.name, [process.problem])
+            raise ServiceFailed(service.name, f"ended: {ended[-1]}", log, last_lines(log))
         if service.probe is None:
             wrong = None if process.is_done else "it is at work"
         else:
