@@ -31,6 +31,7 @@ MARK = "SUPERVISED_BY_LAKESMITH"
 # What chooses servers, programs and passwords of its own; the stack says these itself.
 _FOREIGN = ("PG", "SPARK_", "PYSPARK_", "MLFLOW_", "AIRFLOW_", "SUPERVISOR_")
 _ENDED = re.compile(r"exited: ([\w-]+) \((.+?); (?:not )?expected\)")
+_UNSAYABLE = re.compile(r"\n|\s[;#]")
 _STARTED = "supervisord started with pid"
 # Airflow's scheduler lets tasks come to an end.
 _STOP_SECONDS = 30
@@ -141,11 +142,12 @@ def _program(service: Service, places: Places) -> dict[str, object]:
 
 
 def _text(value: object) -> str:
-    """`%` begins an expansion."""
+    """`%` begins an expansion; for a line's end and what looks like a comment there is no escape."""
     text = str(value)
-    if "\n" in text:
+    if _UNSAYABLE.search(text):
         raise ConfigurationError(
-            f"supervisor takes no line ends, and {text!r} holds one; see stack.environment and stack.folder"
+            f"supervisor cannot be told {text!r}: it holds a line's end, or ; or # after a space. Change stack.environment, or the "
+            f"folder that it names"
         )
     return text.replace("%", "%%")
 
