@@ -43,6 +43,7 @@ class Machine:
             **environment(self.ports),
             "LAKESMITH_PROJECT": str(project),
             "LAKESMITH_ENV": "stack",
+            "COLUMNS": "200",
             "LAKESMITH__STACK__AIRFLOW": str(AIRFLOW),
         }
 

@@ -146,8 +146,9 @@ def _text(value: object) -> str:
     text = str(value)
     if _UNSAYABLE.search(text):
         raise ConfigurationError(
-            f"supervisor cannot be told {text!r}: it holds a line's end, or ; or # after a space. Change stack.environment, or the "
-            f"folder that it names"
+            # The text itself may hold a secret.
+            "supervisor cannot be told a text with a line's end, or with ; or # after a space: look in "
+            "stack.environment, and at the names of folders"
         )
     return text.replace("%", "%%")
 
