@@ -18,7 +18,7 @@ TYPED := $(wildcard lib jobs)
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 # --- the environment: stamps depend on what they were made from, so a second `make env` does nothing --------------
 
@@ -124,6 +124,26 @@ parity: env ## The gate against Great Expectations, every compiled type (EXAMPLE
 .PHONY: demo
 demo: env ## 120 simulated days through the whole graph, then what to try next
 	$(BIN)/lakesmith demo
+
+# --- the servers of a platform on this machine ---------------------------------------------------------------------
+
+.PHONY: stack
+stack: env ## Start PostgreSQL, MLflow, S3, Spark and Airflow on this machine, and show where they are
+	$(BIN)/lakesmith stack up --env stack
+
+.PHONY: stack-status
+stack-status: env ## How they are
+	$(BIN)/lakesmith stack status --env stack
+
+.PHONY: stack-down
+stack-down: env ## End them; data and logs stay in .stack
+	$(BIN)/lakesmith stack down --env stack
+
+.PHONY: compose-keys
+compose-keys: env ## Write passwords and keys for infra/docker/compose.yml into infra/docker/.env, unless they are there
+	@$(BIN)/python -m lakesmith.stack.keys infra/docker/.env
+
+# --- more to look at -----------------------------------------------------------------------------------------------
 
 .PHONY: notebooks
 notebooks: env .lake/demo ## The notebooks from their first cell to their last, on the demo's lake; nothing is kept

@@ -49,9 +49,10 @@ PAGES = [
     "docs/readiness.md",
     "docs/monitoring.md",
     "docs/site.md",
+    "docs/stack.md",
 ]
 # Commands that have commands of their own.
-GROUPS = ("alerts", "catalog", "config", "metrics", "models", "quarantine", "site")
+GROUPS = ("alerts", "catalog", "config", "metrics", "models", "quarantine", "site", "stack")
 CHAPTER = "A table of your own in ten minutes"
 # The README's output is as wide as a page of text, not as the terminal of whoever runs this.
 WIDTH = "100"
@@ -347,7 +348,13 @@ def test_every_variable_is_a_setting(name: str, tmp_path: Path) -> None:
     """LAKESMITH_LAKE_ROOT is the one that is shown for being wrong."""
     named = set(re.findall(r"LAKESMITH_\w+", page(name))) - {"LAKESMITH_LAKE_ROOT", "LAKESMITH__"}
     database = {"LAKESMITH__CONNECTIONS__ERP__URL": "jdbc:postgresql://db.example/erp"}
-    values = {"MEMORY": "4g", "ROOT": str(tmp_path), "WAIT": "5m", "URL": "https://example.org"}
+    values = {
+        "MEMORY": "4g",
+        "ROOT": str(tmp_path),
+        "WAIT": "5m",
+        "PATIENCE": "15m",
+        "URL": "https://example.org",
+    }
     for variable in named - {"LAKESMITH_ENV", "LAKESMITH_PROJECT", "LAKESMITH_ACTOR"}:
         value = next((v for ending, v in values.items() if variable.endswith(ending)), "3")
         origins = {s.origin for s in load_settings("dev", ROOT, {**database, variable: value}).effective()}

@@ -35,6 +35,7 @@ from lakesmith.cli import (
     site,
     slo,
     sql,
+    stack,
     status,
 )
 from lakesmith.cli.output import answer, log_to_terminal, say, say_error
@@ -148,6 +149,11 @@ _alerts.command("list")(alerts.list_alerts)
 _alerts.command("check")(alerts.check)
 _alerts.command("test")(alerts.send_test)
 _app.add_typer(_alerts, name="alerts")
+_stack = typer.Typer(help="The servers of a platform on this machine.", no_args_is_help=True)
+_stack.command("up")(stack.up)
+_stack.command("status")(stack.status)
+_stack.command("down")(stack.down)
+_app.add_typer(_stack, name="stack")
 _metrics = typer.Typer(help="Figures of the lake for Prometheus. No JVM.", no_args_is_help=True)
 _metrics.command("serve")(metrics.serve)
 _metrics.command("write")(metrics.write)

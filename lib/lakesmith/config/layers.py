@@ -33,6 +33,7 @@ _GUARDED = (
     ("spark", "conf"),
     ("mlflow",),
     ("openlineage",),
+    ("stack", "environment"),
     ("alerts", "webhook"),
     ("alerts", "email"),
     (_TEXTS,),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -50,6 +51,9 @@ __all__ = [
     "Settings",
     "SnsSettings",
     "SparkSettings",
+    "StackPorts",
+    "StackSettings",
+    "StackWorkers",
     "StagingSettings",
     "WebhookSettings",
 ]
@@ -63,6 +67,7 @@ _MEMORY = re.compile(r"[1-9][0-9]*[kmgt]")
 _SIZE = re.compile(r"([1-9][0-9]{0,5})([kmg])")
 _DRIVERS = {"jdbc:postgresql:": "org.postgresql.Driver"}
 _UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_HIGHEST_PORT = 65535
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 Scalar = str | int | float | bool | None
@@ -86,6 +91,12 @@ def _bytes(value: object) -> int:
     if found is None:
         raise ValueError(f"{value!r} is no size; write it like 128m (units: k, m, g)")
     return int(found.group(1)) * _UNITS[found.group(2)]
+
+
+def _memory(value: object) -> object:
+    if isinstance(value, str | int) and not _MEMORY.fullmatch(str(value)):
+        raise ValueError(f"{value!r} is no size of memory; write it like 4g (units: k, m, g, t)")
+    return value
 
 
 def _secret(value: object) -> object:
@@ -121,20 +132,21 @@ class SparkSettings(_Section):
         master: Spark's own syntax; None leaves it to spark-submit.
         driver_memory: with its unit, like `4g`; used where Lakesmith starts the JVM itself.
         shuffle_partitions: tasks of a shuffle.
+        event_log: the folder or URI that applications write their events to, for a history server; None writes none.
+            Relative paths are below the project.
         conf: any further setting of Spark, by its full name.
     """
 
     master: str | None = None
     driver_memory: str = "2g"
     shuffle_partitions: PositiveInt = 8
+    event_log: str | None = None
     conf: Annotated[Mapping[str, str], BeforeValidator(_conf_text)] = Field(default_factory=dict, repr=False)
 
     @field_validator("driver_memory", mode="before")
     @classmethod
     def _memory(cls, value: object) -> object:
-        if isinstance(value, str | int) and not _MEMORY.fullmatch(str(value)):
-            raise ValueError(f"{value!r} is no size of memory; write it like 4g (units: k, m, g, t)")
-        return value
+        return _memory(value)
 
 
 class LeaseSettings(_Section):
@@ -483,6 +495,96 @@ class ConnectionSettings(_Section):
         return self.driver or next(
             (name for start, name in _DRIVERS.items() if self.url.startswith(start)), None
         )
+_Port = Annotated[PositiveInt, Field(le=_HIGHEST_PORT)]
+
+
+class StackPorts(_Section):
+    """Where the services of the stack listen; `spark_worker_ui` is the first worker's, the next one has the next."""
+
+    postgres: _Port = 5433
+    mlflow: _Port = 5000
+    s3: _Port = 9000
+    spark_master: _Port = 7077
+    spark_master_ui: _Port = 8081
+    spark_worker_ui: _Port = 8082
+    spark_history: _Port = 18080
+    airflow: _Port = 8080
+
+
+class StackWorkers(_Section):
+    """Spark's workers.
+
+    Args:
+        count: how many.
+        cores: of each.
+        memory: of each, for its executors, like `2g`.
+    """
+
+    count: PositiveInt = 2
+    cores: PositiveInt = 1
+    memory: Annotated[str, BeforeValidator(_memory)] = "2g"
+
+
+class StackSettings(_Section):
+    """The servers of a platform on one machine, see `lakesmith.stack`.
+
+    Args:
+        folder: of their data, logs and secrets; relative paths are below the project.
+        bind: the one address of this machine on which they listen.
+        database: `auto` takes PostgreSQL where it is installed, else SQLite.
+        airflow: the environment of Airflow's own.
+        dags: the folder of the DAG files.
+        bucket: what the S3 emulator begins with.
+        patience: seconds that a service may take until it answers.
+        workers: Spark's.
+        ports: of each service.
+        environment: further variables of every service.
+    """
+
+    folder: Annotated[Path, Field(strict=False)] = Path(".stack")
+    bind: str = "127.0.0.1"
+    database: Literal["auto", "postgresql", "sqlite"] = "auto"
+    airflow: Annotated[Path, Field(strict=False)] = Path(".venv-airflow")
+    dags: Annotated[Path, Field(strict=False)] = Path("airflow/dags")
+    bucket: str = "lakesmith"
+    patience: _Seconds = 300
+    workers: StackWorkers = StackWorkers()
+    ports: StackPorts = StackPorts()
+    environment: Annotated[Mapping[str, str], BeforeValidator(_conf_text)] = Field(
+        default_factory=dict, repr=False
+    )
+
+    @field_validator("bind")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        try:
+            address = IPv4Address(value)
+        except ValueError:
+            raise ValueError("expected an address of this machine, like 127.0.0.1") from None
+        if address.is_unspecified:
+            raise ValueError(
+                "0.0.0.0 is no address that others can be told; name one of this machine, like 127.0.0.1"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        taken: dict[int, str] = {}
+        for name, port in self.listening().items():
+            if port in taken:
+                raise ValueError(f"ports: {taken[port]} and {name} are both {port}; each needs its own")
+            if port > _HIGHEST_PORT:
+                raise ValueError(f"ports: {name} would be {port}; the highest is {_HIGHEST_PORT}")
+            taken[port] = name
+        return self
+
+    def listening(self) -> dict[str, int]:
+        """Every port by the name of its setting; those of further workers have their number behind it."""
+        ports: dict[str, int] = self.ports.model_dump()
+        further = {
+            f"spark_worker_ui + {n}": ports["spark_worker_ui"] + n for n in range(1, self.workers.count)
+        }
+        return {**ports, **further}
 
 
 @dataclass(frozen=True)
@@ -532,6 +634,7 @@ class Settings(_Section):
     openlineage: OpenLineageSettings = OpenLineageSettings()
     alerts: AlertSettings = AlertSettings()
     connections: Mapping[str, ConnectionSettings] = Field(default_factory=dict, repr=False)
+    stack: StackSettings = StackSettings()
     storage_options: Mapping[str, SecretStr] = Field(default_factory=dict)
     parameters: Mapping[str, Scalar] = Field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)

@@ -69,7 +69,16 @@ def session_settings(settings: Settings) -> dict[str, str]:
         "spark.driver.memory": settings.spark.driver_memory,
         "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
     }
-    return {**_QUICK, **chosen, **settings.spark.conf, **_FIXED}
+    return {**_QUICK, **chosen, **_events(settings), **settings.spark.conf, **_FIXED}
+
+
+def _events(settings: Settings) -> dict[str, str]:
+    """Where Spark leaves what a history server shows."""
+    log = settings.spark.event_log
+    if log is None:
+        return {}
+    place = log if "://" in log else (settings.project_root / log).as_uri()
+    return {"spark.eventLog.enabled": "true", "spark.eventLog.dir": place}
 
 
 def session(settings: Settings, name: str = "lakesmith", *, by_name: bool = True) -> SparkSession:

@@ -17,6 +17,26 @@ from lakesmith.errors import ConfigurationError, ExitCode, InvalidSettings, Proj
 
 Write = Callable[..., Path]
 
+STACK = {
+    "folder": ".stack",
+    "bind": "127.0.0.1",
+    "database": "auto",
+    "airflow": ".venv-airflow",
+    "dags": "airflow/dags",
+    "bucket": "lakesmith",
+    "patience": 300,
+    "workers.count": 2,
+    "workers.cores": 1,
+    "workers.memory": "2g",
+    "ports.postgres": 5433,
+    "ports.mlflow": 5000,
+    "ports.s3": 9000,
+    "ports.spark_master": 7077,
+    "ports.spark_master_ui": 8081,
+    "ports.spark_worker_ui": 8082,
+    "ports.spark_history": 18080,
+    "ports.airflow": 8080,
+}
 ALERTS = {
     "log": True,
     "cool_down": 72000,
@@ -131,6 +151,7 @@ def test_effective_lists_every_setting_with_its_origin(write: Write) -> None:
         EffectiveSetting("spark.master", None, "default"),
         EffectiveSetting("spark.driver_memory", "2g", "default"),
         EffectiveSetting("spark.shuffle_partitions", 8, "default"),
+        EffectiveSetting("spark.event_log", None, "default"),
         EffectiveSetting("lease.wait", 300, "conf/dev.yml:1"),
         EffectiveSetting("publish.attempts", 5, "default"),
         EffectiveSetting("staging.rows_per_file", 1_000_000, "default"),
@@ -159,6 +180,7 @@ def test_effective_lists_every_setting_with_its_origin(write: Write) -> None:
         EffectiveSetting("openlineage.timeout", 5, "default"),
         EffectiveSetting("openlineage.api_key", None, "default"),
         *(EffectiveSetting(f"alerts.{key}", value, "default") for key, value in ALERTS.items()),
+        *(EffectiveSetting(f"stack.{key}", value, "default") for key, value in STACK.items()),
         EffectiveSetting(
             "storage_options.aws_secret_access_key",
             "********",
@@ -336,7 +358,7 @@ def test_of_two_variables_the_deeper_one_wins(write: Write) -> None:
 
 ALLOWED = (
     "landing_root, lake_root, jars_dir, spark, lease, publish, staging, quality, serving, retention, maintenance, "
-    "monitoring, mlflow, openlineage, alerts, connections, "
+    "monitoring, mlflow, openlineage, alerts, connections, stack, "
     "storage_options, parameters, models"
 )
 
@@ -351,7 +373,7 @@ ALLOWED = (
         (
             "spark:\n  mastr: x",
             "conf/dev.yml:2: spark.mastr: unknown key; "
-            "allowed: master, driver_memory, shuffle_partitions, conf. Did you mean 'master'?",
+            "allowed: master, driver_memory, shuffle_partitions, event_log, conf. Did you mean 'master'?",
         ),
         (
             "environment: dev",
