@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -23,10 +23,10 @@ from pathlib import Path
 
 from lakesmith.config.load import load_settings
 from lakesmith.config.settings import Settings
-from lakesmith.contracts.load import load_project
 from lakesmith.contracts.project import Project
 from lakesmith.contracts.service_levels import load_service_levels
 from lakesmith.engine.context import Context
+from lakesmith.engine.submit import checked_project
 from lakesmith.errors import ConfigurationError, InvalidProject, InvalidSettings, LakesmithError
 from lakesmith.ledger.fingerprint import SCHEME
 from lakesmith.ledger.manifest import DayState
@@ -108,7 +108,7 @@ def examine(environment: str | None, project_root: Path | None) -> Iterator[Chec
     yield from _spark(settings)
     project: Project | None = None
     try:
-        project = _project(settings)
+        project = checked_project(settings)
         load_service_levels(settings.project_root, project.graph)
         rules = sum(len(c.suite.expectations) for c in project.graph.contracts.values())
         tables, sources = len(project.graph.contracts), len(project.graph.sources)
@@ -246,15 +246,6 @@ def _jars(settings: Settings) -> Iterator[Check]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _project(settings: Settings) -> Project:
-    types: Mapping[str, frozenset[str]] = {}
-    if settings.quality.expectation_modules:
-        from lakesmith.quality.custom import load_expectation_modules
-
-        types = load_expectation_modules(settings.quality.expectation_modules)
-    return load_project(settings.project_root, types, settings.models, settings.origins)
 
 
 def _jobs(project: Project, settings: Settings) -> Iterator[Check]:

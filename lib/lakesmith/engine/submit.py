@@ -13,17 +13,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from lakesmith.config.archive import shipped_project
 from lakesmith.config.load import load_settings
+from lakesmith.config.settings import Settings
 from lakesmith.contracts.days import BatchRange, parse_night
 from lakesmith.contracts.load import load_project
+from lakesmith.contracts.project import Project
 from lakesmith.engine.context import Context
 from lakesmith.engine.night import execute, plan_nights
 from lakesmith.engine.outcome import NightResult, TableResult
 from lakesmith.engine.stopping import is_no_interruption, stops_on_signals
 from lakesmith.errors import ExitCode, LakesmithError, Stopped, UsageError
 from lakesmith.jobs import Job
+from lakesmith.ledger.own_build import own_build, refuse_dirty
 
 __all__ = [
+    "checked_project",
     "open_context",
     "outcome_in_any_case",
     "submit_night",
@@ -45,15 +50,26 @@ def open_context(environment: str | None, project_root: Path | None = None) -> C
 
     Raises:
         ConfigurationError: files or settings hold mistakes.
+        DirtyBuild: this Lakesmith was built from a changed tree, and the settings take none such.
     """
     settings = load_settings(environment, project_root)
+    refuse_dirty(settings, own_build(), "the lakesmith that runs here")
+    return Context(checked_project(settings), settings)
+
+
+def checked_project(settings: Settings) -> Project:
+    """The project of some settings, its files checked together.
+
+    Raises:
+        InvalidProject: they hold mistakes.
+    """
     types: Mapping[str, frozenset[str]] = {}
     if settings.quality.expectation_modules:
         # Great Expectations takes seconds to import: only where a project brings expectations of its own.
         from lakesmith.quality.custom import load_expectation_modules
 
         types = load_expectation_modules(settings.quality.expectation_modules)
-    return Context(load_project(settings.project_root, types, settings.models, settings.origins), settings)
+    return load_project(settings.project_root, types, settings.models, settings.origins)
 
 
 def submit_one(job: Job, file: Path, arguments: Sequence[str]) -> ExitCode:
@@ -209,6 +225,9 @@ def _nights(options: argparse.Namespace) -> BatchRange:
 
 
 def _project_of(file: Path) -> Path | None:
+    """The folder that `load_settings` shall take; None leaves it to that, which finds the project in an archive at work."""
+    if shipped_project() is not None:
+        return None
     return next((folder for folder in file.parents if (folder / "conf" / "base.yml").is_file()), None)
 
 

@@ -332,7 +332,7 @@ def test_of_two_variables_the_deeper_one_wins(write: Write) -> None:
 
 
 ALLOWED = (
-    "landing_root, lake_root, jars_dir, spark, lease, publish, staging, quality, serving, retention, maintenance, "
+    "landing_root, lake_root, jars_dir, clean_build, spark, submit, log, lease, publish, staging, quality, serving, retention, maintenance, "
     "monitoring, mlflow, openlineage, alerts, "
     "storage_options, parameters, models"
 )
@@ -348,7 +348,7 @@ ALLOWED = (
         (
             "spark:\n  mastr: x",
             "conf/dev.yml:2: spark.mastr: unknown key; "
-            "allowed: master, driver_memory, shuffle_partitions, conf. Did you mean 'master'?",
+            "allowed: master, driver_memory, shuffle_partitions, event_log, history_url, conf. Did you mean 'master'?",
         ),
         (
             "environment: dev",
