@@ -1,8 +1,7 @@
-"""Code shipped to a cluster: the archive alone carries it, to a driver and executors that know neither Lakesmith nor a project."""
+"""Code shipped to a cluster by the archive alone: neither driver nor executors know Lakesmith or a project."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -107,8 +106,8 @@ def test_a_backfill_from_the_archive_gives_the_rows_of_a_local_one(
     tables = [f"--table={table}" for table in TABLES]
     command = [
         sys.executable,
-        "-m",
-        "lakesmith.cli.main",
+        "-c",
+        LAKESMITH,
         "submit",
         "night",
         *span,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,7 @@ import typer
 
 from lakesmith.cli.options import Env, OutcomeFile, Project, Tables
 from lakesmith.cli.output import answer, say
-from lakesmith.errors import ConfigurationError, ProjectNotFound, UsageError
+from lakesmith.errors import ProjectNotFound, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +79,7 @@ def command(
     from lakesmith.engine.submit import checked_project
     from lakesmith.ledger.own_build import refuse_dirty
     from lakesmith.ledger.source_commit import UNKNOWN, source_commit
-    from lakesmith.shipping.command import Submission, compose, largest
+    from lakesmith.shipping.command import Submission, compose, largest, spark_submit
     from lakesmith.shipping.following import follow
     from lakesmith.shipping.packaging import shipped_build
 
@@ -109,7 +108,7 @@ def command(
     composed = compose(
         settings,
         submission,
-        program=_spark_submit(),
+        program=spark_submit(),
         master=master,
         deploy_mode=deploy_mode,
         environ=os.environ,
@@ -166,20 +165,3 @@ def _jars(settings: Settings) -> tuple[Path, ...]:
     if {"spark.jars", "spark.jars.packages"} & settings.spark.conf.keys():
         return ()
     return tuple(jar_paths(settings.jars_dir))
-
-
-def _spark_submit() -> str:
-    """SPARK_HOME's, this environment's, or the first on PATH: the cluster's own Spark comes before the one that we bring."""
-    home = os.environ.get("SPARK_HOME")
-    candidates = [Path(home) / "bin" / "spark-submit"] if home else []
-    candidates.append(Path(sys.prefix) / "bin" / "spark-submit")
-    for program in candidates:
-        if os.access(program, os.X_OK):
-            return str(program)
-    found = shutil.which("spark-submit")
-    if found is None:
-        raise ConfigurationError(
-            "there is no spark-submit: not in SPARK_HOME, in this environment or on PATH. Install Spark (make env), "
-            "or set SPARK_HOME to where it is"
-        )
-    return found

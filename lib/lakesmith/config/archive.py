@@ -7,8 +7,10 @@ was made from (`lib/`, `conf/`, `jobs/`). Making it is `lakesmith.shipping.packa
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 import zlib
@@ -61,8 +63,6 @@ def shipped_project() -> Path | None:
 def unpack(archive: Path) -> Path:
     """The files of an archive in a folder; unpacked at the first call on a machine, checked at every other.
 
-    Two processes may unpack one archive at a time: each does in a folder of its own, and one of them stays.
-
     Args:
         archive: a local file.
 
@@ -72,27 +72,22 @@ def unpack(archive: Path) -> Path:
     try:
         with archive.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        with ZipFile(archive) as zipped:
-            cache = _cache()
-            folder = cache / digest
-            if _is_whole(folder, zipped):
-                return folder
-            with tempfile.TemporaryDirectory(prefix="unpacking-", dir=cache) as scratch:
-                fresh, gone = Path(scratch) / "fresh", Path(scratch) / "gone"
-                for name in _files(zipped):
-                    file = fresh / _place(name)
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    file.write_bytes(zipped.read(name))
-                if folder.exists():
-                    # Whoever tidies up the folder for temporary files took a part of it away.
-                    folder.rename(gone)
-                try:
+        cache = _cache()
+        folder = cache / digest
+        with ZipFile(archive) as zipped, (cache / ".lock").open("w") as lock:
+            # One process unpacks, the others wait for it; the kernel drops the lock with its process.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _is_whole(folder, zipped):
+                # Whoever tidies up the folder for temporary files may have taken a part of it away.
+                shutil.rmtree(folder, ignore_errors=True)
+                with tempfile.TemporaryDirectory(prefix="unpacking-", dir=cache) as scratch:
+                    fresh = Path(scratch) / "fresh"
+                    for name in _files(zipped):
+                        file = fresh / _place(name)
+                        file.parent.mkdir(parents=True, exist_ok=True)
+                        file.write_bytes(zipped.read(name))
                     fresh.rename(folder)
-                except OSError:
-                    # Another process was first.
-                    if not _is_whole(folder, zipped):
-                        raise
-            return folder
+        return folder
     except BadZipFile as error:
         raise ArchiveUnreadable(archive, f"is no zip ({error})") from None
     except OSError as error:

@@ -129,7 +129,7 @@ class SparkSettings(_Section):
         master: Spark's own syntax; None leaves it to spark-submit.
         driver_memory: with its unit, like `4g`; used where Lakesmith starts the JVM itself.
         shuffle_partitions: tasks of a shuffle.
-        event_log: the folder or URI for Spark's event logs; None writes none.
+        event_log: the folder or URI for Spark's event logs; None writes none. A relative path is below the lake.
         history_url: where Spark's history server shows them; None: there is none.
         conf: any further setting of Spark, by its full name.
     """
@@ -195,7 +195,7 @@ class LogSettings(_Section):
 
     Args:
         format: `json` is one object a line.
-        folder: a file for each process goes there, beside stderr; None: stderr alone. A relative path is below the project.
+        folder: a file for each process goes there, beside stderr; None: stderr alone. A relative path is below the lake.
     """
 
     format: Literal["text", "json"] = "text"
@@ -586,8 +586,24 @@ class Settings(_Section):
 
     @property
     def log_folder(self) -> Path | None:
-        """Where each process keeps its log as a file; None: nowhere."""
-        return None if self.log.folder is None else _below(self.project_root, Path(self.log.folder))
+        """Where each process keeps its log as a file; None: nowhere.
+
+        A relative one is below the lake: it means nothing where that is no folder.
+        """
+        if self.log.folder is None:
+            return None
+        folder = Path(self.log.folder).expanduser()
+        if folder.is_absolute():
+            return folder
+        return None if self.lake is None or "://" in self.lake else Path(self.lake) / folder
+
+    @property
+    def event_log(self) -> str | None:
+        """Where Spark writes its event logs: an absolute folder or a URI; None: nowhere. A relative one is below the lake."""
+        named = self.spark.event_log
+        if named is None or "://" in named or Path(named).is_absolute():
+            return named
+        return None if self.lake is None else f"{self.lake}/{named}"
 
     @property
     def masked_origins(self) -> frozenset[str]:

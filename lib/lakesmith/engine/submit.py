@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +19,10 @@ from lakesmith.contracts.days import BatchRange, parse_night
 from lakesmith.contracts.load import load_project
 from lakesmith.contracts.project import Project
 from lakesmith.engine.context import Context
+from lakesmith.engine.logs import log_to_file, log_to_stderr
 from lakesmith.engine.night import execute, plan_nights
 from lakesmith.engine.outcome import NightResult, TableResult
-from lakesmith.engine.stopping import is_no_interruption, stops_on_signals
+from lakesmith.engine.stopping import stops_on_signals
 from lakesmith.errors import ExitCode, LakesmithError, Stopped, UsageError
 from lakesmith.jobs import Job
 from lakesmith.ledger.own_build import own_build, refuse_dirty
@@ -85,7 +85,7 @@ def submit_one(job: Job, file: Path, arguments: Sequence[str]) -> ExitCode:
     def run(options: argparse.Namespace) -> NightResult:
         from lakesmith.engine.run import run_table
 
-        context = open_context(options.env, _project_of(file))
+        context = _opened(options.env, file)
         contract = context.project.graph.contract(job.table)
         nights = _nights(options)
         due = context.judge.due(job.table, nights)
@@ -115,7 +115,7 @@ def submit_night(file: Path, arguments: Sequence[str]) -> ExitCode:
     parser.add_argument("--table", action="append", default=[], help="only this table; may be repeated")
 
     def run(options: argparse.Namespace) -> NightResult:
-        context = open_context(options.env, _project_of(file))
+        context = _opened(options.env, file)
         nights = _nights(options)
         plan = plan_nights(context, nights, options.table, force=options.force, look_back=len(nights) == 1)
         return execute(context, plan)
@@ -132,7 +132,7 @@ def submit_scores(file: Path, arguments: Sequence[str]) -> ExitCode:
     def run(options: argparse.Namespace) -> NightResult:
         from lakesmith.engine.scoring import pin_version, score_tables
 
-        context = open_context(options.env, _project_of(file))
+        context = _opened(options.env, file)
         tables = score_tables(context, options.table)
         pin_version(context, tables, options.model)
         force = options.force or options.model is not None
@@ -150,13 +150,13 @@ def submit_training(file: Path, arguments: Sequence[str]) -> ExitCode:
     parser.add_argument("--promote", action="store_true", help="make it the champion if every gate passes")
     parser.add_argument("--if-requested", action="store_true", help="only if alerts have requested it")
     parser.add_argument("--env", default=None, help="the environment: conf/<env>.yml")
-    _log_to_stderr()
+    log_to_stderr()
     options = parser.parse_args(arguments)
     try:
         with stops_on_signals():
             from lakesmith.engine.keeping import requested, train_and_keep
 
-            context = open_context(options.env, _project_of(file))
+            context = _opened(options.env, file)
             declaration = context.project.model(options.model)
             if options.if_requested:
                 request = requested(context, declaration.name)
@@ -236,7 +236,7 @@ def _guarded(
     arguments: Sequence[str],
     run: Callable[[argparse.Namespace], NightResult],
 ) -> ExitCode:
-    _log_to_stderr()
+    log_to_stderr()
     options = parser.parse_args(arguments)
     try:
         with stops_on_signals(), outcome_in_any_case(options.outcome):
@@ -251,13 +251,12 @@ def _guarded(
     return night.exit_code
 
 
-def _log_to_stderr() -> None:
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("py4j").setLevel(logging.WARNING)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(is_no_interruption)
+def _opened(environment: str | None, file: Path) -> Context:
+    """The context of a job's program, whose log is as the settings say."""
+    context = open_context(environment, _project_of(file))
+    log_to_stderr(context.settings)
+    context.log = log_to_file(context.settings)
+    return context
 
 
 def _report(result: TableResult) -> None:

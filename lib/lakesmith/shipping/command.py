@@ -1,11 +1,14 @@
 """The spark-submit command that sends a job to a cluster: composed from settings, shown or run.
 
-Owns what each kind of cluster is told and how. Pure: which files and programs there are is asked by whoever calls.
+Owns what each kind of cluster is told and how. Composing is pure: which files and programs there are is asked before.
 """
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,7 +17,7 @@ from pathlib import Path
 from lakesmith.config.settings import Settings, SizeSettings
 from lakesmith.errors import ConfigurationError, UsageError
 
-__all__ = ["Cluster", "Command", "DeployMode", "Submission", "compose", "largest"]
+__all__ = ["Cluster", "Command", "DeployMode", "Submission", "compose", "largest", "spark_submit"]
 
 _ENVIRONMENT = "environment"
 """The folder in which a cluster unpacks the packed Python environment, below that of each process."""
@@ -140,13 +143,10 @@ def compose(
         f"{_PREFIX}LANDING_ROOT": settings.landing_root,
         f"{_PREFIX}LAKE_ROOT": settings.lake_root,
     }
-    if settings.log_folder is not None:
-        places[f"{_PREFIX}LOG__FOLDER"] = str(settings.log_folder)
     told, withheld = (places, ()) if mode is DeployMode.CLIENT else _of_cluster(settings, places, environ)
     conf = {
         **_pythons(settings, submission, mode),
         **_of_kind(cluster, mode, settings, told),
-        **_event_log(settings),
         **settings.spark.conf,
     }
     options = ["--master", master, "--deploy-mode", str(mode), "--name", f"lakesmith {submission.job.stem}"]
@@ -249,12 +249,6 @@ def _of_cluster(
     return {**told, **places}, tuple(withheld)
 
 
-def _event_log(settings: Settings) -> dict[str, str]:
-    if settings.spark.event_log is None:
-        return {}
-    return {"spark.eventLog.enabled": "true", "spark.eventLog.dir": settings.spark.event_log}
-
-
 def largest(sizes: Sequence[str], settings: Settings) -> SizeSettings:
     """The largest of the sizes that contracts name.
 
@@ -271,4 +265,25 @@ def largest(sizes: Sequence[str], settings: Settings) -> SizeSettings:
                 f"{size!r} is no size; sizes: {', '.join(known)}. Mend `resources` in the contract, or give --size NAME"
             )
     found: SizeSettings = getattr(settings.submit.sizes, max(sizes, key=known.index, default=known[0]))
+    return found
+
+
+def spark_submit() -> str:
+    """SPARK_HOME's, this environment's, or the first on PATH: the cluster's own Spark comes before the one that we bring.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    home = os.environ.get("SPARK_HOME")
+    candidates = [Path(home) / "bin" / "spark-submit"] if home else []
+    candidates.append(Path(sys.prefix) / "bin" / "spark-submit")
+    for program in candidates:
+        if os.access(program, os.X_OK):
+            return str(program)
+    found = shutil.which("spark-submit")
+    if found is None:
+        raise ConfigurationError(
+            "there is no spark-submit: not in SPARK_HOME, in this environment or on PATH. Install Spark (make env), "
+            "or set SPARK_HOME to where it is"
+        )
     return found

@@ -128,9 +128,10 @@ def follow(command: Command, environ: Mapping[str, str]) -> int:
     said = ClusterSaid(command.cluster)
     try:
         if process.stdout is not None:
-            for line in process.stdout:
-                sys.stderr.write(line)
-                said.read(line)
+            with process.stdout as lines:
+                for line in lines:
+                    sys.stderr.write(line)
+                    said.read(line)
         answered = process.wait()
     except Stopped:
         # The time that this process has itself: as long as the driver's, and what it takes to see that it is gone.
