@@ -44,6 +44,7 @@ PAGES = [
     "docs/maintenance.md",
     "docs/lineage.md",
     "docs/alerts.md",
+    "docs/cluster.md",
     "docs/deployment.md",
     "docs/readiness.md",
     "docs/monitoring.md",
@@ -346,7 +347,7 @@ def test_every_variable_is_a_setting(name: str, tmp_path: Path) -> None:
     """LAKESMITH_LAKE_ROOT is the one that is shown for being wrong."""
     named = set(re.findall(r"LAKESMITH_\w+", page(name))) - {"LAKESMITH_LAKE_ROOT", "LAKESMITH__"}
     values = {"MEMORY": "4g", "ROOT": str(tmp_path), "WAIT": "5m", "URL": "https://example.org"}
-    for variable in named - {"LAKESMITH_ENV", "LAKESMITH_PROJECT", "LAKESMITH_ACTOR"}:
+    for variable in named - {"LAKESMITH_ENV", "LAKESMITH_PROJECT", "LAKESMITH_ACTOR", "LAKESMITH_ARCHIVES"}:
         value = next((v for ending, v in values.items() if variable.endswith(ending)), "3")
         origins = {s.origin for s in load_settings("dev", ROOT, {variable: value}).effective()}
         assert f"variable {variable}" in origins
