@@ -159,6 +159,19 @@ wheel: env ## Build the wheel into dist/
 	@rm -rf build dist
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
+.PHONY: package
+package: wheel ## Build the wheel, and the archive for spark-submit with code, contracts, suites, settings and jobs, into dist/
+	$(BIN)/python -m lakesmith.shipping.packaging --into dist
+
+# What development needs beside is in it, too: one lock, held by hashes, says what runs everywhere.
+ENVIRONMENT := .cache/environment
+.PHONY: environment
+environment: env ## Pack a Python environment for executors and drivers of a cluster into dist/environment.tar.gz
+	@rm -rf $(ENVIRONMENT) && mkdir -p dist
+	@$(UV) venv --quiet --relocatable --python $(BIN)/python $(ENVIRONMENT)
+	$(UV) pip install --quiet --python $(ENVIRONMENT)/bin/python --require-hashes -r requirements/dev.txt
+	tar --create --gzip --file dist/environment.tar.gz --directory $(ENVIRONMENT) .
+
 .PHONY: wheel-check
 wheel-check: wheel ## Install the wheel, light core only, in a clean environment, and run it
 	@rm -rf .cache/wheel-check

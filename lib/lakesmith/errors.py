@@ -6,6 +6,7 @@
         ExtraMissing              exit 2   a package that only an extra brings is not installed
         ProjectNotFound           exit 2   no folder with conf/base.yml where it was looked for
         InvalidSettings           exit 2   every mistake found in settings files and variables, at once
+        DirtyBuild                exit 2   code that was built from a changed tree, where the settings want a commit
         SettingMissing            exit 2   a setting that has no default is needed and not set
         InvalidProject            exit 2   every mistake found in the project's files, at once
         DestructiveChange         exit 2   a contract change that would lose data
@@ -36,6 +37,7 @@ __all__ = [
     "ConfigurationError",
     "DataRejected",
     "DestructiveChange",
+    "DirtyBuild",
     "ExitCode",
     "ExtraMissing",
     "InputChanged",
@@ -165,6 +167,18 @@ class SettingMissing(ConfigurationError):
         self.variable = variable
         self.file = file
         super().__init__(f"{key} is not set. Set the variable {variable}, or {key} in {file}.")
+
+
+class DirtyBuild(ConfigurationError):
+    """A wheel or an archive does not say by a commit alone what its code is, and `clean_build` asks for that."""
+
+    def __init__(self, what: str, commit: str, environment: str) -> None:
+        self.commit = commit
+        self.environment = environment
+        super().__init__(
+            f"{what} was built from {commit}; {environment} takes only what a commit alone describes (clean_build). "
+            f"Commit the changes and build it again: make package"
+        )
 
 
 class InvalidProject(ConfigurationError):

@@ -37,10 +37,12 @@ from lakesmith.cli import (
     sql,
     stack,
     status,
+    submit,
 )
 from lakesmith.cli.output import answer, log_to_terminal, say, say_error
 from lakesmith.engine.stopping import stops_on_signals
 from lakesmith.errors import ExitCode, LakesmithError, Stopped
+from lakesmith.ledger.own_build import own_build
 
 __all__ = ["main"]
 
@@ -91,7 +93,8 @@ def _lakesmith(
 ) -> None:
     log_to_terminal(logging.INFO if verbose else logging.WARNING)
     if version:
-        answer(f"lakesmith {__version__}")
+        build = own_build()
+        answer(f"lakesmith {__version__}" + (f", built from {build}" if build is not None else ""))
         raise typer.Exit
 
 
@@ -114,6 +117,7 @@ _app.command("maintain")(maintain.command)
 _app.command("forget")(forget.command)
 _app.command("train")(models.train)
 _app.command("score")(models.score)
+_app.command("submit")(submit.command)
 _app.command("simulate")(simulate.command)
 _config = typer.Typer(help="Settings: which are in force, and where each comes from.", no_args_is_help=True)
 _config.command("show")(config_show.command)

@@ -98,8 +98,12 @@ def log_to_terminal(level: int) -> None:
         level: one of logging's.
     """
     root = logging.getLogger()
-    if not any(isinstance(handler, _Log) for handler in root.handlers):
-        root.addHandler(_Log())
+    shown = next((handler for handler in root.handlers if isinstance(handler, _Log)), None)
+    if shown is None:
+        shown = _Log()
+        root.addHandler(shown)
+    # The handler's own: what is not shown may go to a file.
+    shown.setLevel(level)
     logging.getLogger("lakesmith").setLevel(level)
     # What py4j logs it also raises.
     logging.getLogger("py4j").setLevel(logging.CRITICAL)

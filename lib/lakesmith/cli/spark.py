@@ -1,4 +1,4 @@
-"""Spark for a command: started before any work that needs it."""
+"""Spark for a command, and the log of what it does there: started before any work that needs it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ def start_spark(context: Context) -> SparkSession:
     Raises:
         ConfigurationError: PySpark is not installed, or its jars are not there.
     """
+    from lakesmith.engine.logs import log_to_file
+
+    context.log = log_to_file(context.settings)
     with needs_extra("spark", "quality"):
         if messages.is_terminal:
             with messages.status("starting Spark"):

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from lakesmith.config.archive import shipped_project
 from lakesmith.config.layers import Layers, Origin
 from lakesmith.config.settings import ConnectionSettings, Settings
 from lakesmith.config.yaml_text import YamlPath, describe, dotted
@@ -25,6 +26,14 @@ ENVIRONMENT_VARIABLE = "LAKESMITH_ENV"
 PROJECT_VARIABLE = "LAKESMITH_PROJECT"
 DEFAULT_ENVIRONMENT = "dev"
 _BASE = "conf/base.yml"
+_ARCHIVE = "archive"
+_PLACES: tuple[YamlPath, ...] = (
+    ("landing_root",),
+    ("lake_root",),
+    ("openlineage", "path"),
+    ("log", "folder"),
+)
+"""Settings whose relative paths are below the project."""
 
 
 def load_settings(
@@ -37,7 +46,7 @@ def load_settings(
     Args:
         environment: its name; None takes the variable LAKESMITH_ENV, else dev.
         project_root: the folder that holds conf/; None takes the variable LAKESMITH_PROJECT, else the nearest
-            folder upwards from the working folder.
+            folder upwards from the working folder; under code that runs from an archive, the project in it.
         environ: the process's variables.
 
     Raises:
@@ -55,6 +64,8 @@ def load_settings(
     layers.add_variables(environ)
     origins = {dotted(path): str(origin) for path, origin in layers.origins.items()}
     origins |= {"environment": name_origin, "project_root": root_origin}
+    if root_origin == _ARCHIVE:
+        layers.problems += _relative_places(layers)
     given = {**layers.values, "environment": name, "project_root": root, "origins": origins}
     settings, problems = _settings(given, layers.origins)
     if layers.problems or settings is None:
@@ -67,7 +78,7 @@ def load_settings(
 
 
 def find_project(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder LAKESMITH_PROJECT, else the nearest one upwards that holds conf/base.yml.
+    """The folder LAKESMITH_PROJECT, else the project in the archive that code runs from, else the nearest folder upwards.
 
     Raises:
         ProjectNotFound: there is none; the message lists where it looked.
@@ -81,6 +92,8 @@ def _project(given: Path | None, environ: Mapping[str, str]) -> tuple[Path, str]
     elif variable := environ.get(PROJECT_VARIABLE):
         candidates = [_expanded(Path(variable)).absolute()]
         how = origin = f"variable {PROJECT_VARIABLE}"
+    elif shipped := shipped_project():
+        candidates, how, origin = [shipped], "in the archive", _ARCHIVE
     else:
         here = Path.cwd()
         candidates, how = [here, *here.parents], "the working folder and those above it"
@@ -89,6 +102,21 @@ def _project(given: Path | None, environ: Mapping[str, str]) -> tuple[Path, str]
         if (folder / _BASE).is_file():
             return folder, origin
     raise ProjectNotFound(candidates, how)
+
+
+def _relative_places(layers: Layers) -> list[Problem]:
+    """Places below a project, which an archive is not: it is unpacked to wherever there is room for a while."""
+    found = []
+    for path in _PLACES:
+        value: object = layers.values
+        for step in path:
+            value = value.get(str(step)) if isinstance(value, dict) else None
+        if isinstance(value, str) and value.strip() and "://" not in value and not Path(value).is_absolute():
+            variable = f"LAKESMITH__{'__'.join(str(step).upper() for step in path)}"
+            said = f"{value} is relative, and code that runs from an archive has no folder of its own; set {variable}"
+            origin = layers.origins.get(path, Origin("settings"))
+            found.append(Problem(origin.name, dotted(path), said, line=origin.line))
+    return found
 
 
 def _expanded(folder: Path) -> Path:

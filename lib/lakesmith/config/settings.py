@@ -39,6 +39,7 @@ __all__ = [
     "EmailSettings",
     "HistorySettings",
     "LeaseSettings",
+    "LogSettings",
     "MaintenanceSettings",
     "MlflowSettings",
     "OpenLineageSettings",
@@ -49,12 +50,15 @@ __all__ = [
     "RuleSeverity",
     "ServingSettings",
     "Settings",
+    "SizeSettings",
+    "SizesSettings",
     "SnsSettings",
     "SparkSettings",
     "StackPorts",
     "StackSettings",
     "StackWorkers",
     "StagingSettings",
+    "SubmitSettings",
     "WebhookSettings",
 ]
 
@@ -132,8 +136,8 @@ class SparkSettings(_Section):
         master: Spark's own syntax; None leaves it to spark-submit.
         driver_memory: with its unit, like `4g`; used where Lakesmith starts the JVM itself.
         shuffle_partitions: tasks of a shuffle.
-        event_log: the folder or URI that applications write their events to, for a history server; None writes none.
-            Relative paths are below the project.
+        event_log: the folder or URI for Spark's event logs; None writes none. A relative path is below the lake.
+        history_url: where Spark's history server shows them; None: there is none.
         conf: any further setting of Spark, by its full name.
     """
 
@@ -141,12 +145,68 @@ class SparkSettings(_Section):
     driver_memory: str = "2g"
     shuffle_partitions: PositiveInt = 8
     event_log: str | None = None
+    history_url: str | None = None
     conf: Annotated[Mapping[str, str], BeforeValidator(_conf_text)] = Field(default_factory=dict, repr=False)
 
-    @field_validator("driver_memory", mode="before")
-    @classmethod
-    def _memory(cls, value: object) -> object:
-        return _memory(value)
+    _memory = field_validator("driver_memory", mode="before")(_memory)
+
+
+class SizeSettings(_Section):
+    """What a job of one size gets on a cluster.
+
+    Args:
+        executors: how many.
+        cores: of each.
+        memory: of each, with its unit.
+    """
+
+    executors: PositiveInt
+    cores: PositiveInt
+    memory: str
+
+    _memory = field_validator("memory", mode="before")(_memory)
+
+
+class SizesSettings(_Section):
+    """The sizes that contracts name as `resources`, in ascending order."""
+
+    small: SizeSettings = SizeSettings(executors=1, cores=2, memory="4g")
+    medium: SizeSettings = SizeSettings(executors=4, cores=4, memory="8g")
+    large: SizeSettings = SizeSettings(executors=16, cores=4, memory="16g")
+
+
+class SubmitSettings(_Section):
+    """What `lakesmith submit` hands to a cluster; its master is `spark.master`.
+
+    Args:
+        deploy_mode: whether the driver runs here or on the cluster.
+        archive: of `make package`; None takes the one in dist/. A relative path is below the project.
+        environment: a packed Python environment that the cluster unpacks beside each process: a file or a URI.
+        image: of containers, on Kubernetes.
+        python: of executors, and of a driver on the cluster; None: the one in `environment`, else what Spark finds.
+        driver_python: of a driver here; None: the one that runs this command.
+        sizes: what contracts ask for by `resources`.
+    """
+
+    deploy_mode: Literal["client", "cluster"] = "client"
+    archive: str | None = None
+    environment: str | None = None
+    image: str | None = None
+    python: str | None = None
+    driver_python: str | None = None
+    sizes: SizesSettings = SizesSettings()
+
+
+class LogSettings(_Section):
+    """The log of job files and of `submit`.
+
+    Args:
+        format: `json` is one object a line.
+        folder: a file for each process goes there, beside stderr; None: stderr alone. A relative path is below the lake.
+    """
+
+    format: Literal["text", "json"] = "text"
+    folder: str | None = None
 
 
 class LeaseSettings(_Section):
@@ -495,6 +555,8 @@ class ConnectionSettings(_Section):
         return self.driver or next(
             (name for start, name in _DRIVERS.items() if self.url.startswith(start)), None
         )
+
+
 _Port = Annotated[PositiveInt, Field(le=_HIGHEST_PORT)]
 
 
@@ -609,6 +671,7 @@ class Settings(_Section):
         environment: its name, as in conf/<environment>.yml.
         project_root: the folder that holds conf/ and jobs/.
         jars_dir: where the jars are; relative paths are below the project.
+        clean_build: a wheel or an archive must be built from a commit, with nothing changed.
         connections: the databases that sources are read from, by name.
         storage_options: credentials and options of the object store, as deltalake names them.
         parameters: what transforms may read as `settings`.
@@ -621,7 +684,10 @@ class Settings(_Section):
     landing: str | None = Field(default=None, alias="landing_root")
     lake: str | None = Field(default=None, alias="lake_root")
     jars_dir: Annotated[Path, Field(strict=False)] = Field(default=Path(".jars"), validate_default=True)
+    clean_build: bool = False
     spark: SparkSettings = SparkSettings()
+    submit: SubmitSettings = SubmitSettings()
+    log: LogSettings = LogSettings()
     lease: LeaseSettings = LeaseSettings()
     publish: PublishSettings = PublishSettings()
     staging: StagingSettings = StagingSettings()
@@ -675,6 +741,36 @@ class Settings(_Section):
             SettingMissing: the environment leaves it open and no variable sets it.
         """
         return self._needed("lake_root", self.lake)
+
+    @property
+    def log_folder(self) -> Path | None:
+        """Where each process keeps its log as a file; None: nowhere.
+
+        A relative one is below the lake: it means nothing where that is no folder.
+        """
+        if self.log.folder is None:
+            return None
+        folder = Path(self.log.folder).expanduser()
+        if folder.is_absolute():
+            return folder
+        return None if self.lake is None or "://" in self.lake else Path(self.lake) / folder
+
+    @property
+    def event_log(self) -> str | None:
+        """Where Spark writes its event logs: an absolute folder or a URI; None: nowhere. A relative one is below the lake."""
+        named = self.spark.event_log
+        if named is None or "://" in named or Path(named).is_absolute():
+            return named
+        return None if self.lake is None else f"{self.lake}/{named}"
+
+    @property
+    def masked_origins(self) -> frozenset[str]:
+        """Where the settings in force come from whose values are, or may hold, a secret."""
+        return frozenset(
+            setting.origin
+            for setting in self.effective()
+            if isinstance(setting.value, str) and _MASK in setting.value
+        )
 
     def _needed(self, key: str, value: str | None) -> str:
         if value is None:

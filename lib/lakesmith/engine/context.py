@@ -48,6 +48,7 @@ class Context:
         model_versions: model -> version that scores batches, whatever they were scored with before.
         why: in the words of whoever started the process, for what it does by force.
         night: as of which the ledger is read; None for the present, which all that writes needs.
+        log: the file that this process logs to; empty for none.
         columns_noted: tables with the data fingerprints whose columns are in `ops.columns` already.
     """
 
@@ -56,6 +57,7 @@ class Context:
     model_versions: Mapping[str, int] = field(default_factory=dict)
     why: str = ""
     night: NightRecord | None = None
+    log: str = ""
     columns_noted: set[tuple[str, str]] = field(default_factory=set)
     _fingerprints: dict[tuple[str, int], Fingerprints] = field(default_factory=dict)
     _looked_at: dict[str, LandingFolder | ExternalTable] = field(default_factory=dict)

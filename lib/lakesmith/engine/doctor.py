@@ -15,22 +15,26 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lakesmith.config.load import load_settings
 from lakesmith.config.settings import Settings
-from lakesmith.contracts.load import load_project
 from lakesmith.contracts.project import Project
 from lakesmith.contracts.service_levels import load_service_levels
 from lakesmith.engine.context import Context
+from lakesmith.engine.submit import checked_project
 from lakesmith.errors import ConfigurationError, InvalidProject, InvalidSettings, LakesmithError
 from lakesmith.ledger.fingerprint import SCHEME
 from lakesmith.ledger.manifest import DayState
 from lakesmith.ledger.ops import OPS_TABLES
+from lakesmith.shipping.command import spark_submit
 
 __all__ = ["Check", "Verdict", "examine"]
 
@@ -54,8 +58,13 @@ _NEEDED_BY = {
     "metrics": "lakesmith metrics needs it",
     "site": "the web pages need it",
 }
-_SAFE_SCHEMES = ("s3", "s3a", "gs", "abfs", "abfss", "az")
-"""Stores with a put-if-absent that deltalake uses; on any other kind two commits could both win."""
+_SAFE_SCHEMES = ("s3", "s3a")
+"""Stores with a put-if-absent by which deltalake commits, tried by racing writers."""
+
+_UNTRIED_SCHEMES = ("gs", "abfs", "abfss", "az")
+"""Stores that have one, too, where nobody has raced writers against each other yet."""
+
+_MLFLOW_SECONDS = 5
 
 _UNSAFE_OPTION = re.compile(r"allow_unsafe_rename", re.IGNORECASE)
 
@@ -108,7 +117,7 @@ def examine(environment: str | None, project_root: Path | None) -> Iterator[Chec
     yield from _spark(settings)
     project: Project | None = None
     try:
-        project = _project(settings)
+        project = checked_project(settings)
         load_service_levels(settings.project_root, project.graph)
         rules = sum(len(c.suite.expectations) for c in project.graph.contracts.values())
         tables, sources = len(project.graph.contracts), len(project.graph.sources)
@@ -121,6 +130,7 @@ def examine(environment: str | None, project_root: Path | None) -> Iterator[Chec
         yield from _jobs(project, settings)
     yield from _landing(settings, project)
     yield from _lake(settings, project)
+    yield from _mlflow(settings)
 
 
 def _ok(subject: str, found: str) -> Check:
@@ -196,6 +206,10 @@ def _spark(settings: Settings) -> Iterator[Check]:
     else:
         yield _ok("java", f"{_java_version(home)}, {home}")
     yield from _jars(settings)
+    try:
+        yield _ok("spark-submit", spark_submit())
+    except ConfigurationError as error:
+        yield _warning("spark-submit", f"{error}", "make env")
 
 
 def _java_version(home: Path) -> str:
@@ -246,15 +260,6 @@ def _jars(settings: Settings) -> Iterator[Check]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _project(settings: Settings) -> Project:
-    types: Mapping[str, frozenset[str]] = {}
-    if settings.quality.expectation_modules:
-        from lakesmith.quality.custom import load_expectation_modules
-
-        types = load_expectation_modules(settings.quality.expectation_modules)
-    return load_project(settings.project_root, types, settings.models, settings.origins)
 
 
 def _jobs(project: Project, settings: Settings) -> Iterator[Check]:
@@ -340,8 +345,14 @@ def _lake(settings: Settings, project: Project | None) -> Iterator[Check]:
         yield _problem("lake root", said, "take it out of the settings")
     scheme = root.split("://", 1)[0].lower() if "://" in root else ""
     if scheme and scheme not in _SAFE_SCHEMES:
-        said = f"{root}: deltalake has no put-if-absent on {scheme}://, so commits could be lost"
-        yield _problem("lake root", said, "set LAKESMITH__LAKE_ROOT to a folder")
+        said = (
+            f"{root}: whether of two commits to {scheme}:// one is refused was never tried"
+            if scheme in _UNTRIED_SCHEMES
+            else f"{root}: deltalake has no put-if-absent on {scheme}://, so commits could be lost"
+        )
+        yield _problem(
+            "lake root", said, "set LAKESMITH__LAKE_ROOT to a folder of this machine or a shared disk"
+        )
         return
     if scheme:
         yield _problem(
@@ -383,6 +394,25 @@ def _probe(root: Path) -> str:
     except OSError as error:
         return f"{existing} cannot hold a table's log or a lease: {error.strerror or error}"
     return ""
+
+
+def _mlflow(settings: Settings) -> Iterator[Check]:
+    """Whether the server that keeps models answers; a store beside the lake is the lake's matter."""
+    uri = settings.mlflow.tracking_uri
+    if uri is None or not uri.startswith(("http://", "https://")):
+        return
+    parts = urlsplit(uri)
+    # Without the user and the password that may be in it.
+    shown = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    try:
+        with urllib.request.urlopen(f"{shown.rstrip('/')}/health", timeout=_MLFLOW_SECONDS):
+            yield _ok("mlflow", f"{shown} answers")
+    except urllib.error.HTTPError as error:
+        # A server that asks who is there is there.
+        yield _ok("mlflow", f"{shown} answers ({error.code})")
+    except OSError as error:
+        said = f"{shown} does not answer: {getattr(error, 'reason', error)}"
+        yield _warning("mlflow", said, "start it, or mend LAKESMITH__MLFLOW__TRACKING_URI")
 
 
 def _tables(context: Context) -> Iterator[Check]:

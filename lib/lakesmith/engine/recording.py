@@ -194,6 +194,8 @@ def run_record(
         environment=context.settings.environment,
         spark_application=context.spark.sparkContext.applicationId if context.spark_is_alive else "",
         spark_jobs=_spark_jobs(context, run.run_id),
+        log=context.log,
+        spark_ui=_spark_ui(context),
         warnings=tuple(warnings),
     )
 
@@ -214,6 +216,16 @@ def _spark_jobs(context: Context, run_id: str) -> int:
     if not context.spark_is_alive:
         return 0
     return len(context.spark.sparkContext.statusTracker().getJobIdsForGroup(run_id))
+
+
+def _spark_ui(context: Context) -> str:
+    """Where Spark shows what the run did: in its history server, else the application's own page while that is up."""
+    if not context.spark_is_alive:
+        return ""
+    spark, history = context.spark.sparkContext, context.settings.spark.history_url
+    if history is not None:
+        return f"{history.rstrip('/')}/history/{spark.applicationId}/"
+    return spark.uiWebUrl or ""
 
 
 def bounded(reasons: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from lakesmith.engine.auditing_again import AuditAgain
 from lakesmith.engine.context import Context
 from lakesmith.engine.execution import Execution
 from lakesmith.engine.forcing import record_forced
+from lakesmith.engine.logs import about_run
 from lakesmith.engine.outcome import TableResult
 from lakesmith.engine.recording import RunIdentity, failed_batch, new_run_id, run_record
 from lakesmith.engine.repeating import NothingToRepeat, last_scores
@@ -183,6 +184,29 @@ def _recorded(
     result: TableResult,
 ) -> date | None:
     """Carries an attempt out and writes down what came of it. Returns the batch that ended it, when others can do without."""
+    run = attempt.run
+    with about_run(run.run_id, run.contract.table, run.batches, len(result.runs) + 1):
+        log.info("%s: run %s of %d batches begins", run.contract.table, run.run_id, len(run.batches))
+        known = len(result.runs)
+        try:
+            return _carried_out(context, attempt, carry_out, result)
+        finally:
+            for record in result.runs[known:]:
+                log.info(
+                    "%s: run %s is %s after %.1f s",
+                    record.table,
+                    record.run_id,
+                    record.outcome,
+                    record.seconds,
+                )
+
+
+def _carried_out(
+    context: Context,
+    attempt: Execution,
+    carry_out: Callable[[], tuple[list[BatchRecord], int | None]],
+    result: TableResult,
+) -> date | None:
     run = attempt.run
     context.events.run_started(run)
     try:

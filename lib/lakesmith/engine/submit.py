@@ -8,26 +8,31 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakesmith.config.archive import shipped_project
 from lakesmith.config.load import load_settings
+from lakesmith.config.settings import Settings
 from lakesmith.contracts.days import BatchRange, parse_night
 from lakesmith.contracts.load import load_project
+from lakesmith.contracts.project import Project
 from lakesmith.engine.context import Context
+from lakesmith.engine.logs import log_to_file, log_to_stderr
 from lakesmith.engine.night import execute, plan_nights
 from lakesmith.engine.outcome import NightResult, TableResult
-from lakesmith.engine.stopping import is_no_interruption, stops_on_signals
+from lakesmith.engine.stopping import stops_on_signals
 from lakesmith.errors import ExitCode, LakesmithError, Stopped, UsageError
 from lakesmith.jobs import Job
+from lakesmith.ledger.own_build import own_build, refuse_dirty
 
 if TYPE_CHECKING:
     from lakesmith.engine.extracting import Extraction
 
 __all__ = [
+    "checked_project",
     "open_context",
     "outcome_in_any_case",
     "submit_extracts",
@@ -51,15 +56,26 @@ def open_context(environment: str | None, project_root: Path | None = None) -> C
 
     Raises:
         ConfigurationError: files or settings hold mistakes.
+        DirtyBuild: this Lakesmith was built from a changed tree, and the settings take none such.
     """
     settings = load_settings(environment, project_root)
+    refuse_dirty(settings, own_build(), "the lakesmith that runs here")
+    return Context(checked_project(settings), settings)
+
+
+def checked_project(settings: Settings) -> Project:
+    """The project of some settings, its files checked together.
+
+    Raises:
+        InvalidProject: they hold mistakes.
+    """
     types: Mapping[str, frozenset[str]] = {}
     if settings.quality.expectation_modules:
         # Great Expectations takes seconds to import: only where a project brings expectations of its own.
         from lakesmith.quality.custom import load_expectation_modules
 
         types = load_expectation_modules(settings.quality.expectation_modules)
-    return Context(load_project(settings.project_root, types, settings.models, settings.origins), settings)
+    return load_project(settings.project_root, types, settings.models, settings.origins)
 
 
 def submit_one(job: Job, file: Path, arguments: Sequence[str]) -> ExitCode:
@@ -75,7 +91,7 @@ def submit_one(job: Job, file: Path, arguments: Sequence[str]) -> ExitCode:
     def run(options: argparse.Namespace) -> NightResult:
         from lakesmith.engine.run import run_table
 
-        context = open_context(options.env, _project_of(file))
+        context = _opened(options.env, file)
         contract = context.project.graph.contract(job.table)
         nights = _nights(options)
         due = context.judge.due(job.table, nights)
@@ -105,7 +121,7 @@ def submit_night(file: Path, arguments: Sequence[str]) -> ExitCode:
     parser.add_argument("--table", action="append", default=[], help="only this table; may be repeated")
 
     def run(options: argparse.Namespace) -> NightResult:
-        context = open_context(options.env, _project_of(file))
+        context = _opened(options.env, file)
         nights = _nights(options)
         plan = plan_nights(context, nights, options.table, force=options.force, look_back=len(nights) == 1)
         return execute(context, plan)
@@ -122,7 +138,7 @@ def submit_scores(file: Path, arguments: Sequence[str]) -> ExitCode:
     def run(options: argparse.Namespace) -> NightResult:
         from lakesmith.engine.scoring import pin_version, score_tables
 
-        context = open_context(options.env, _project_of(file))
+        context = _opened(options.env, file)
         tables = score_tables(context, options.table)
         pin_version(context, tables, options.model)
         force = options.force or options.model is not None
@@ -140,13 +156,13 @@ def submit_training(file: Path, arguments: Sequence[str]) -> ExitCode:
     parser.add_argument("--promote", action="store_true", help="make it the champion if every gate passes")
     parser.add_argument("--if-requested", action="store_true", help="only if alerts have requested it")
     parser.add_argument("--env", default=None, help="the environment: conf/<env>.yml")
-    _log_to_stderr()
+    log_to_stderr()
     options = parser.parse_args(arguments)
     try:
         with stops_on_signals():
             from lakesmith.engine.keeping import requested, train_and_keep
 
-            context = open_context(options.env, _project_of(file))
+            context = _opened(options.env, file)
             declaration = context.project.model(options.model)
             if options.if_requested:
                 request = requested(context, declaration.name)
@@ -179,11 +195,11 @@ def submit_extracts(file: Path, arguments: Sequence[str]) -> ExitCode:
     parser.add_argument("--again", metavar="WHY", help="also what was extracted already, for this reason")
     parser.add_argument("--env", default=None, help="the environment: conf/<env>.yml")
     parser.add_argument("--outcome", type=Path, help="write what came of it to this file, as JSON")
-    _log_to_stderr()
+    log_to_stderr()
     options = parser.parse_args(arguments)
     try:
         with stops_on_signals(), outcome_in_any_case(options.outcome):
-            context = open_context(options.env, _project_of(file))
+            context = _opened(options.env, file)
             nights = _nights(options) if options.date or options.first or options.last else None
             days = days_to_extract(nights.first, nights.last) if nights else days_to_extract(None, None)
             again = options.again is not None
@@ -257,6 +273,9 @@ def _nights(options: argparse.Namespace) -> BatchRange:
 
 
 def _project_of(file: Path) -> Path | None:
+    """The folder that `load_settings` shall take; None leaves it to that, which finds the project in an archive at work."""
+    if shipped_project() is not None:
+        return None
     return next((folder for folder in file.parents if (folder / "conf" / "base.yml").is_file()), None)
 
 
@@ -265,7 +284,7 @@ def _guarded(
     arguments: Sequence[str],
     run: Callable[[argparse.Namespace], NightResult],
 ) -> ExitCode:
-    _log_to_stderr()
+    log_to_stderr()
     options = parser.parse_args(arguments)
     try:
         with stops_on_signals(), outcome_in_any_case(options.outcome):
@@ -280,13 +299,12 @@ def _guarded(
     return night.exit_code
 
 
-def _log_to_stderr() -> None:
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("py4j").setLevel(logging.WARNING)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(is_no_interruption)
+def _opened(environment: str | None, file: Path) -> Context:
+    """The context of a job's program, whose log is as the settings say."""
+    context = open_context(environment, _project_of(file))
+    log_to_stderr(context.settings)
+    context.log = log_to_file(context.settings)
+    return context
 
 
 def _report(result: TableResult) -> None:

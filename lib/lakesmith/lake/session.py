@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakesmith.config.settings import Settings
@@ -69,16 +70,9 @@ def session_settings(settings: Settings) -> dict[str, str]:
         "spark.driver.memory": settings.spark.driver_memory,
         "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
     }
-    return {**_QUICK, **chosen, **_events(settings), **settings.spark.conf, **_FIXED}
-
-
-def _events(settings: Settings) -> dict[str, str]:
-    """Where Spark leaves what a history server shows."""
-    log = settings.spark.event_log
-    if log is None:
-        return {}
-    place = log if "://" in log else (settings.project_root / log).as_uri()
-    return {"spark.eventLog.enabled": "true", "spark.eventLog.dir": place}
+    if settings.event_log is not None:
+        chosen |= {"spark.eventLog.enabled": "true", "spark.eventLog.dir": settings.event_log}
+    return {**_QUICK, **chosen, **settings.spark.conf, **_FIXED}
 
 
 def session(settings: Settings, name: str = "lakesmith", *, by_name: bool = True) -> SparkSession:
@@ -101,6 +95,9 @@ def session(settings: Settings, name: str = "lakesmith", *, by_name: bool = True
     from pyspark.sql import SparkSession
 
     options = session_settings(settings)
+    if settings.event_log is not None and "://" not in settings.event_log:
+        # Spark does not begin without it.
+        Path(settings.event_log).mkdir(parents=True, exist_ok=True)
     if "PYSPARK_GATEWAY_PORT" in os.environ or SparkContext._active_spark_context is not None:
         # spark-submit (or whoever made the context) has chosen memory, master and jars; the rest is ours.
         SparkContext._ensure_initialized()

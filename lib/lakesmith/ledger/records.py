@@ -250,6 +250,8 @@ class RunRecord(Record):
         version: the table version that the run made; None when it made none.
         spark_application: the id under which Spark's own history knows the run.
         spark_jobs: how many jobs Spark ran for it.
+        log: the file with its log; empty where none was kept, and in records from before this was written down.
+        spark_ui: the page on which Spark shows it; likewise.
     """
 
     run_id: str
@@ -277,6 +279,8 @@ class RunRecord(Record):
     spark_application: str
     spark_jobs: int
     warnings: tuple[str, ...] = ()
+    log: str = ""
+    spark_ui: str = ""
 
     schema: ClassVar[pa.Schema] = pa.schema(
         [
@@ -305,6 +309,8 @@ class RunRecord(Record):
             ("spark_application", pa.string()),
             ("spark_jobs", pa.int64()),
             ("warnings", pa.string()),
+            ("log", pa.string()),
+            ("spark_ui", pa.string()),
         ]
     )
 
@@ -312,7 +318,9 @@ class RunRecord(Record):
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """The record of a row as pyarrow gives it."""
         warnings = tuple(json.loads(row["warnings"] or "[]"))
-        return cls(**{**row, "outcome": RunOutcome(row["outcome"]), "warnings": warnings})
+        # Null in the rows of versions that did not write them down.
+        links = {name: row.get(name) or "" for name in ("log", "spark_ui")}
+        return cls(**{**row, "outcome": RunOutcome(row["outcome"]), "warnings": warnings, **links})
 
     @property
     def seconds(self) -> float:

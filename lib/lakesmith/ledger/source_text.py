@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import lakesmith
+from lakesmith.config.archive import package_folder
 from lakesmith.errors import ConfigurationError
 
 __all__ = ["transform_code"]
@@ -29,7 +29,7 @@ def transform_code(job: Path, table: str, root: Path) -> list[str]:
     Raises:
         ConfigurationError: the file cannot be parsed, or no function in it is decorated `@job("<table>")`.
     """
-    module = _Module.of(job, (root / "lib", root / "jobs", Path(lakesmith.__file__).parent.parent))
+    module = _Module.of(job, (root / "lib", root / "jobs", package_folder().parent))
     name = module.transform_of(table)
     reached: dict[tuple[str, str], str] = {}
     pending = [(module, name)]

@@ -18,9 +18,20 @@ from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import lakesmith
+from lakesmith.config.archive import package_folder
 from lakesmith.errors import LakesmithError
 
-__all__ = ["MOST_BYTES", "MOST_FILES", "CodeNotArchivable", "build_project", "build_wheel"]
+__all__ = [
+    "MOST_BYTES",
+    "MOST_FILES",
+    "CodeNotArchivable",
+    "build_project",
+    "build_wheel",
+    "contents",
+    "is_debris",
+    "is_private",
+    "write_zip",
+]
 
 MOST_BYTES = 32 * 2**20
 """How much all files of one archive may hold; code is far below it, data that lies beside code is not."""
@@ -35,12 +46,12 @@ _WHEEL = "Wheel-Version: 1.0\nGenerator: lakesmith\nRoot-Is-Purelib: true\nTag: 
 
 
 class CodeNotArchivable(LakesmithError):
-    """A file of the code cannot be kept with a training run, which could then not be reproduced."""
+    """A file of the code cannot be put into an archive, be it a training run's, which could then not be reproduced."""
 
     def __init__(self, path: Path, reason: str, next_step: str) -> None:
         self.path = path
         self.reason = reason
-        super().__init__(f"{path} cannot be kept with the training run: {reason}. {next_step}")
+        super().__init__(f"{path} cannot be put into an archive of the code: {reason}. {next_step}")
 
 
 def build_wheel(into: Path) -> Path:
@@ -53,22 +64,18 @@ def build_wheel(into: Path) -> Path:
         into: the folder for it; made where it is not there.
 
     Raises:
-        CodeNotArchivable: the package is not in a folder, or a file of it cannot be read.
+        CodeNotArchivable: a file of the package cannot be read.
     """
-    package = Path(lakesmith.__file__).parent
-    if not package.is_dir():
-        raise CodeNotArchivable(
-            package, "lakesmith was imported from an archive", "Install it where training runs: pip install."
-        )
+    package = package_folder()
     version = re.sub(r"[^\w.+!]+", "_", lakesmith.__version__)
     about = f"lakesmith-{version}.dist-info"
-    files = _contents(package.parent, [package], _is_debris, links_within=None)
+    files = contents(package.parent, [package], is_debris, links_within=None)
     metadata, entry_points = _metadata()
     files |= {f"{about}/METADATA": metadata, f"{about}/WHEEL": _WHEEL.encode()}
     if entry_points:
         files[f"{about}/entry_points.txt"] = entry_points
     files[f"{about}/RECORD"] = _record(files, f"{about}/RECORD")
-    return _write(into / f"lakesmith-{version}-py3-none-any.whl", files)
+    return write_zip(into / f"lakesmith-{version}-py3-none-any.whl", files)
 
 
 def build_project(root: Path, into: Path) -> Path:
@@ -89,19 +96,20 @@ def build_project(root: Path, into: Path) -> Path:
         )
     inside = [Path(os.path.realpath(root)) / folder.name for folder in folders]
     present = [folder for folder in folders if os.path.lexists(folder)]
-    return _write(into / "project.zip", _contents(root, present, _is_private, links_within=inside))
+    return write_zip(into / "project.zip", contents(root, present, is_private, links_within=inside))
 
 
-def _is_debris(name: str) -> bool:
+def is_debris(name: str) -> bool:
     """True for what editors, notebooks and Python itself leave beside code."""
     return name.startswith(".") or name == "__pycache__" or name.endswith(".pyc")
 
 
-def _is_private(name: str) -> bool:
-    return _is_debris(name) or name.endswith(".local") or ".local." in name
+def is_private(name: str) -> bool:
+    """True for debris, and for conf's `*.local` files, which are one machine's own."""
+    return is_debris(name) or name.endswith(".local") or ".local." in name
 
 
-def _contents(
+def contents(
     root: Path,
     folders: Sequence[Path],
     left_out: Callable[[str], bool],
@@ -123,7 +131,7 @@ def _contents(
         return {name: found[name].read_bytes() for name in sorted(found)}
     except OSError as error:
         raise CodeNotArchivable(
-            Path(error.filename or root), error.strerror or str(error), "Make it readable, and train again."
+            Path(error.filename or root), error.strerror or str(error), "Make it readable."
         ) from error
 
 
@@ -193,7 +201,8 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"' if "," in name or '"' in name else name
 
 
-def _write(path: Path, files: Mapping[str, bytes]) -> Path:
+def write_zip(path: Path, files: Mapping[str, bytes]) -> Path:
+    """Writes files by their names to a zip; equal files give equal bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with ZipFile(path, "w", ZIP_STORED) as archive:
         for name, content in files.items():

@@ -23,9 +23,11 @@ class Places:
 
     Args:
         folder: absolute; the name of the stack, too.
+        events: what the history server reads; None: a folder of the stack's own.
     """
 
     folder: Path
+    events: Path | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Places:
@@ -35,7 +37,8 @@ class Places:
             ConfigurationError: the path is too long for a socket.
         """
         folder = (settings.project_root / settings.stack.folder.expanduser()).resolve()
-        places = cls(folder)
+        log = settings.event_log
+        places = cls(folder, Path(log) if log is not None and "://" not in log else None)
         if len(bytes(places.socket)) > _LONGEST_SOCKET:
             raise ConfigurationError(
                 f"stack.folder is {folder}: too long for the supervisor's socket, whose path may have {_LONGEST_SOCKET} bytes. "
@@ -84,8 +87,8 @@ class Places:
 
     @property
     def spark_events(self) -> Path:
-        """What the history server reads."""
-        return self.folder / "spark" / "events"
+        """What the history server reads: where the runs of this environment leave it."""
+        return self.events or self.folder / "spark" / "events"
 
     def make(self) -> None:
         """Makes the folders that services expect to be there."""

@@ -137,6 +137,9 @@ def test_later_layers_lie_on_earlier_ones_and_origins_say_which(write: Write) ->
     }
 
 
+SIZES = {"small": (1, 2, "4g"), "medium": (4, 4, "8g"), "large": (16, 4, "16g")}
+
+
 def test_effective_lists_every_setting_with_its_origin(write: Write) -> None:
     root = write(
         dev="lease: {wait: 5m}\nquality:\n  expectation_modules: [my.rules]\nparameters: {vat: 0.2}\n"
@@ -148,10 +151,25 @@ def test_effective_lists_every_setting_with_its_origin(write: Write) -> None:
         EffectiveSetting("landing_root", None, "default"),
         EffectiveSetting("lake_root", None, "default"),
         EffectiveSetting("jars_dir", str(root / ".jars"), "default"),
+        EffectiveSetting("clean_build", False, "default"),
         EffectiveSetting("spark.master", None, "default"),
         EffectiveSetting("spark.driver_memory", "2g", "default"),
         EffectiveSetting("spark.shuffle_partitions", 8, "default"),
         EffectiveSetting("spark.event_log", None, "default"),
+        EffectiveSetting("spark.history_url", None, "default"),
+        EffectiveSetting("submit.deploy_mode", "client", "default"),
+        EffectiveSetting("submit.archive", None, "default"),
+        EffectiveSetting("submit.environment", None, "default"),
+        EffectiveSetting("submit.image", None, "default"),
+        EffectiveSetting("submit.python", None, "default"),
+        EffectiveSetting("submit.driver_python", None, "default"),
+        *(
+            EffectiveSetting(f"submit.sizes.{size}.{key}", value, "default")
+            for size, values in SIZES.items()
+            for key, value in zip(("executors", "cores", "memory"), values, strict=True)
+        ),
+        EffectiveSetting("log.format", "text", "default"),
+        EffectiveSetting("log.folder", None, "default"),
         EffectiveSetting("lease.wait", 300, "conf/dev.yml:1"),
         EffectiveSetting("publish.attempts", 5, "default"),
         EffectiveSetting("staging.rows_per_file", 1_000_000, "default"),
@@ -357,8 +375,8 @@ def test_of_two_variables_the_deeper_one_wins(write: Write) -> None:
 
 
 ALLOWED = (
-    "landing_root, lake_root, jars_dir, spark, lease, publish, staging, quality, serving, retention, maintenance, "
-    "monitoring, mlflow, openlineage, alerts, connections, stack, "
+    "landing_root, lake_root, jars_dir, clean_build, spark, submit, log, lease, publish, staging, quality, serving, "
+    "retention, maintenance, monitoring, mlflow, openlineage, alerts, connections, stack, "
     "storage_options, parameters, models"
 )
 
@@ -373,7 +391,7 @@ ALLOWED = (
         (
             "spark:\n  mastr: x",
             "conf/dev.yml:2: spark.mastr: unknown key; "
-            "allowed: master, driver_memory, shuffle_partitions, event_log, conf. Did you mean 'master'?",
+            "allowed: master, driver_memory, shuffle_partitions, event_log, history_url, conf. Did you mean 'master'?",
         ),
         (
             "environment: dev",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,46 @@ def test_a_lake_where_commits_can_be_lost_is_refused(project: Path, root: str) -
     (found,) = _found(project, "lake root")
     assert found.verdict is Verdict.PROBLEM
     assert "no put-if-absent" in found.found
+
+
+@pytest.mark.parametrize("root", ["gs://bucket/lake", "abfss://files@account/lake"])
+def test_a_lake_where_nobody_has_tried_is_refused(project: Path, root: str) -> None:
+    (project / "conf" / "dev.yml").write_text(f"lake_root: '{root}'\n")
+    (found,) = _found(project, "lake root")
+    assert found.verdict is Verdict.PROBLEM
+    assert "whether of two commits to" in found.found
+    assert "was never tried" in found.found
+
+
+class _Health(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 404)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_an_mlflow_server_is_asked(project: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Health) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{server.server_port}"
+        settings = f"mlflow: {{tracking_uri: 'http://user:hush@{address}'}}\n"
+        (project / "conf" / "dev.yml").write_text(settings)
+        assert _found(project, "mlflow") == [Check("mlflow", Verdict.OK, f"http://{address} answers")]
+        server.shutdown()
+    (found,) = _found(project, "mlflow")
+    assert found.verdict is Verdict.WARNING
+    assert found.found.startswith(f"http://{address} does not answer: ")
+    assert "hush" not in found.found
+
+
+def test_the_spark_submit_that_would_be_used_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spark = project / "spark" / "bin" / "spark-submit"
+    spark.parent.mkdir(parents=True)
+    spark.touch(mode=0o755)
+    monkeypatch.setenv("SPARK_HOME", str(project / "spark"))
+    assert _found(project, "spark-submit") == [Check("spark-submit", Verdict.OK, str(spark))]
 
 
 def test_unsafe_renames_are_refused(project: Path) -> None:

@@ -20,6 +20,8 @@ import lakesmith
 from lakesmith.ml import code_archive
 from lakesmith.ml.archived_code import unpack
 from lakesmith.ml.code_archive import CodeNotArchivable, build_project, build_wheel
+from lakesmith.shipping.packaging import build_archive
+from workspaces import METERS
 
 PACKAGE = Path(lakesmith.__file__).parent
 
@@ -171,10 +173,29 @@ def test_files_that_an_installer_linked_to_its_cache_are_kept(
         assert zipped.read("lakesmith/jobs.py") == b"linked = True\n"
 
 
-def test_a_package_in_an_archive_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    at_work(monkeypatch, tmp_path / "lakesmith.zip" / "lakesmith")
-    with pytest.raises(CodeNotArchivable, match="imported from an archive"):
-        build_wheel(tmp_path)
+def test_a_package_in_an_archive_is_kept_as_its_files_are(tmp_path: Path) -> None:
+    archive = build_archive(METERS, tmp_path / "dist")
+    subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, pathlib; from lakesmith.ml.code_archive import build_wheel; build_wheel(pathlib.Path(sys.argv[1]))",
+            tmp_path / "kept",
+        ],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(archive),
+            "LAKESMITH_ARCHIVES": str(tmp_path / "cache"),
+        },
+        cwd=tmp_path,
+        check=True,
+    )
+    [wheel] = (tmp_path / "kept").iterdir()
+    with ZipFile(wheel) as kept, ZipFile(archive) as shipped:
+        code = [name for name in shipped.namelist() if name.startswith("lakesmith/")]
+        assert {name: kept.read(name) for name in kept.namelist() if ".dist-info/" not in name} == {
+            name: shipped.read(name) for name in code
+        }
 
 
 def test_a_project_is_its_conf_and_its_jobs(project: Path, tmp_path: Path) -> None:
@@ -267,7 +288,9 @@ def test_a_file_that_cannot_be_read_is_named(
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_bytes", unreadable)
-    with pytest.raises(CodeNotArchivable, match=r"base\.yml cannot be kept .* Permission denied") as raised:
+    with pytest.raises(
+        CodeNotArchivable, match=r"base\.yml cannot be put into an archive .* Permission denied"
+    ) as raised:
         build_project(project, tmp_path)
     assert raised.value.path == project / "conf" / "base.yml"
 

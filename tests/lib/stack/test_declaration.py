@@ -94,9 +94,11 @@ def test_the_environment_stack_uses_what_the_stack_starts(settings: Settings) ->
         declared(settings_with(Path("/nowhere"))),
         Places.of(load_settings("stack", ROOT, {})),
     )
+    history = declaration.named("spark-history")
     assert settings.mlflow.tracking_uri == declaration.named("mlflow").address
     assert declaration.named("spark-master").note == f"applications: {settings.spark.master}"
-    assert ROOT / str(settings.spark.event_log) == places.spark_events
+    assert str(places.spark_events) == settings.event_log
+    assert history.address == settings.spark.history_url
 
 
 def test_airflow_reaches_spark_by_json(settings: Settings) -> None:

@@ -1,0 +1,167 @@
+"""`lakesmith submit`: a job of the packaged archive to a cluster, its log here, its exit code as this command's own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lakesmith.cli.options import Env, OutcomeFile, Project, Tables
+from lakesmith.cli.output import answer, say
+from lakesmith.errors import ProjectNotFound, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lakesmith.config.settings import Settings
+    from lakesmith.contracts.graph import TableGraph
+
+__all__ = ["command"]
+
+
+def command(
+    job: Annotated[
+        str,
+        typer.Argument(metavar="JOB", help="A table, or a file of jobs/ by its name: night, score, train."),
+    ],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ARGUMENTS", help="The job's own, like a model's name; options of it after --."
+        ),
+    ] = None,
+    night: Annotated[str | None, typer.Option("--date", metavar="DAY", help="One night, YYYY-MM-DD.")] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="The first night.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="The last night, included.")] = None,
+    tables: Tables = None,
+    force: Annotated[bool, typer.Option("--force", help="Compute fresh batches too.")] = False,
+    master: Annotated[
+        str | None,
+        typer.Option(
+            "--master", metavar="URL", help="The cluster, in Spark's words (default: spark.master)."
+        ),
+    ] = None,
+    deploy_mode: Annotated[
+        str | None,
+        typer.Option("--deploy-mode", metavar="MODE", help="client: the driver runs here; cluster: there."),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size", metavar="NAME", help="small, medium or large (default: as contracts ask for)."
+        ),
+    ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option("--archive", metavar="FILE", help="Of `make package` (default: the one in dist/)."),
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Print the command and run nothing.")] = False,
+    env: Env = None,
+    project: Project = None,
+    outcome: OutcomeFile = None,
+) -> int:
+    """Send a job to a cluster by spark-submit, follow its log and answer with its exit code.
+
+    Code, contracts, suites and settings are those in the archive. Contracts ask for executors by `resources`; the
+    largest size of the tables that run is taken. Ctrl-C and SIGTERM end the job, too.
+
+    For example:
+
+        lakesmith submit silver.sales_lines --from 2011-03-01 --to 2011-03-31 --master spark://host:7077
+
+        lakesmith submit night --date 2011-03-01 --env prod --show
+
+        lakesmith submit train repurchase --env prod
+    """
+    from lakesmith.engine.submit import checked_project
+    from lakesmith.ledger.own_build import refuse_dirty
+    from lakesmith.ledger.source_commit import UNKNOWN, source_commit
+    from lakesmith.shipping.command import Submission, compose, largest, spark_submit
+    from lakesmith.shipping.following import follow
+    from lakesmith.shipping.packaging import shipped_build
+
+    settings, zipped = _found(env, project, archive)
+    shipped, build = shipped_build(zipped)
+    refuse_dirty(settings, build, zipped.name)
+    here = source_commit(settings.project_root)
+    if UNKNOWN not in (here, build.commit) and here != str(build):
+        say(f"the archive was built from {build}, the project is at {here}; make package builds it anew")
+
+    graph = checked_project(settings.model_copy(update={"project_root": shipped})).graph
+    file, of_tables = _job(job, shipped, graph, tables or [])
+    given = [*(arguments or ())]
+    given += [f"--{name}={day}" for name, day in (("date", night), ("from", first), ("to", last)) if day]
+    given += [f"--table={table}" for table in tables or ()]
+    given += ["--force"] if force else []
+    given += [f"--outcome={outcome.absolute()}"] if outcome is not None else []
+    submission = Submission(
+        job=file,
+        arguments=(*given, "--env", settings.environment),
+        archive=zipped,
+        jars=_jars(settings),
+        size=largest([size] if size else [graph.contract(table).resources for table in of_tables], settings),
+        python=Path(sys.executable),
+    )
+    composed = compose(
+        settings,
+        submission,
+        program=spark_submit(),
+        master=master,
+        deploy_mode=deploy_mode,
+        environ=os.environ,
+    )
+    for name in composed.withheld:
+        say(
+            f"{name} may hold a secret and is not sent along; give it to the driver by the cluster's own means"
+        )
+    if show:
+        answer(composed.text)
+        return 0
+    return follow(composed, os.environ)
+
+
+def _found(env: str | None, project: Path | None, archive: Path | None) -> tuple[Settings, Path]:
+    """The settings and the archive; a machine without the project needs no more than that archive."""
+    from lakesmith.config.archive import unpack
+    from lakesmith.config.load import load_settings
+    from lakesmith.shipping.packaging import built_archive
+
+    try:
+        settings = load_settings(env, project)
+    except ProjectNotFound:
+        if archive is None:
+            raise
+        settings = load_settings(env, unpack(archive.absolute()))
+    if archive is not None:
+        return settings, archive.absolute()
+    if settings.submit.archive is not None:
+        return settings, settings.project_root / Path(settings.submit.archive).expanduser()
+    return settings, built_archive(settings.project_root)
+
+
+def _job(job: str, shipped: Path, graph: TableGraph, tables: Sequence[str]) -> tuple[Path, Sequence[str]]:
+    """The job's file, and the tables whose contracts say what it needs."""
+    if job in graph.contracts:
+        return shipped / graph.contracts[job].job, [job]
+    found = sorted((shipped / "jobs").rglob(f"{job}.py"))
+    if len(found) == 1:
+        return found[0], tables or graph.order
+    programs = sorted(
+        {path.stem for path in (shipped / "jobs").rglob("*.py")} - {t.split(".")[1] for t in graph.order}
+    )
+    raise UsageError(
+        f"{job!r} is no job of the archive. Jobs: {', '.join([*programs, *graph.order])}. "
+        f"Is it new? Then: make package"
+    )
+
+
+def _jars(settings: Settings) -> tuple[Path, ...]:
+    """Delta's jars, unless the settings tell Spark where it finds them."""
+    from lakesmith.lake.jars import jar_paths
+
+    if {"spark.jars", "spark.jars.packages"} & settings.spark.conf.keys():
+        return ()
+    return tuple(jar_paths(settings.jars_dir))

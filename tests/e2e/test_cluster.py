@@ -1,0 +1,142 @@
+"""Code shipped to a cluster by the archive alone: neither driver nor executors know Lakesmith or a project."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+
+from clusters import only, python_with, site_packages, standalone
+from lakesmith.contracts.days import BatchRange
+from lakesmith.engine.night import execute, plan_nights
+from lakesmith.engine.submit import open_context
+from lakesmith.errors import ExitCode
+from lakesmith.shipping.packaging import build_archive
+from lakesmith.simulate import SimulationSpec, simulate
+
+ROOT = Path(__file__).parents[2]
+NIGHTS = BatchRange(date(2010, 12, 1), date(2010, 12, 3))
+# Those that need no model: landing files read by Python on executors, a keyed table, suites, aggregates.
+TABLES = [
+    "bronze.sales_lines",
+    "silver.sales_lines",
+    "silver.customer_days",
+    "silver.products",
+    "gold.daily_sales",
+]
+
+# The command as its console script starts it; the sources of this checkout are on its path, and on no other process's.
+LAKESMITH = f"import sys; sys.path.insert(0, {str(ROOT / 'lib')!r}); from lakesmith.cli.main import main; sys.exit(main())"
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shipped")
+
+
+@pytest.fixture(scope="module")
+def project(folder: Path) -> Path:
+    """The project's files, with its archive in dist/ and landing files."""
+    root = folder / "project"
+    for name in ("conf", "jobs"):
+        shutil.copytree(ROOT / name, root / name)
+    (root / ".jars").symlink_to(ROOT / ".jars")
+    build_archive(root, root / "dist")
+    simulate(
+        SimulationSpec(NIGHTS.first, len(NIGHTS), lines_per_day=40, seed=5),
+        folder / "landing" / "online-retail",
+    )
+    return root
+
+
+@pytest.fixture(scope="module")
+def environ(folder: Path) -> dict[str, str]:
+    """The variables of a submitter. Drivers have what is installed but Lakesmith, executors what Spark's Arrow takes."""
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    driver = python_with(folder / "driver", [site_packages()])
+    executor = python_with(folder / "executor", [only(["pyarrow"], folder / "arrow")])
+    for python in (driver, executor):
+        done = subprocess.run(
+            [python, "-c", "import lakesmith"],
+            cwd=elsewhere,
+            env={},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "No module named 'lakesmith'" in done.stderr
+    return {
+        "PATH": "/usr/bin:/bin",
+        "LAKESMITH_ARCHIVES": str(folder / "archives"),
+        "LAKESMITH__LANDING_ROOT": str(folder / "landing"),
+        "LAKESMITH__LAKE_ROOT": str(folder / "lake"),
+        "LAKESMITH__SUBMIT__PYTHON": str(executor),
+        "LAKESMITH__SUBMIT__DRIVER_PYTHON": str(driver),
+        "LAKESMITH__SUBMIT__SIZES__SMALL__MEMORY": "1g",
+        "LAKESMITH__SPARK__SHUFFLE_PARTITIONS": "2",
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
+
+
+@pytest.fixture(scope="module")
+def master(folder: Path) -> Iterator[str]:
+    with standalone(folder / "cluster") as url:
+        yield url
+
+
+def test_a_backfill_from_the_archive_gives_the_rows_of_a_local_one(
+    folder: Path,
+    project: Path,
+    environ: dict[str, str],
+    master: str,
+    spark_session: SparkSession,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    span = ["--from", str(NIGHTS.first), "--to", str(NIGHTS.last)]
+    tables = [f"--table={table}" for table in TABLES]
+    command = [
+        sys.executable,
+        "-c",
+        LAKESMITH,
+        "submit",
+        "night",
+        *span,
+        *tables,
+        "--master",
+        master,
+    ]
+    done = subprocess.run(
+        [*command, "--project", project],
+        cwd=folder / "elsewhere",
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    monkeypatch.setenv("LAKESMITH__LANDING_ROOT", str(folder / "landing"))
+    monkeypatch.setenv("LAKESMITH__LAKE_ROOT", str(folder / "lake"))
+    shipped = open_context("dev", ROOT)
+    monkeypatch.setenv("LAKESMITH__LAKE_ROOT", str(folder / "local"))
+    local = open_context("dev", ROOT)
+    assert execute(local, plan_nights(local, NIGHTS, TABLES)).exit_code is ExitCode.DONE
+    for table in TABLES:
+        assert _rows(shipped.lake.path(table)) == _rows(local.lake.path(table)), table
+    # Code from an archive is the same code: nothing that it published is stale to the tree.
+    states = shipped.judge.judge(NIGHTS, TABLES)
+    assert {str(state.state) for table in states.values() for state in table.values()} == {"fresh"}
+
+
+def _rows(path: str) -> list[str]:
+    return sorted(map(repr, DeltaTable(path).to_pyarrow_table().to_pylist()))
