@@ -1,6 +1,6 @@
 """`monitoring.model_performance` as a DataFrame: what Spark hands to `lakesmith.monitoring.performance`, and takes from it.
 
-Owns how scores come to the driver beside their labels, bounded: at most about 100,000 entities of a day, drawn by a hash of their
+Owns how scores come to the driver beside their labels, bounded: at most about 50,000 entities of a day, drawn by a hash of their
 key so that a night and a range draw the same, and at most as many days at once as a few of the longest windows have.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JudgedModels", "JudgedTable", "performance_frame"]
 
-_MOST_ENTITIES = 100_000
+_MOST_ENTITIES = 50_000
 _PARTS = 1_000_000
 _DEGRADED = "degraded"
 _DRIFT = ("table_name", "column_name", "verdict", "baseline")
