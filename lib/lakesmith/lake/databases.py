@@ -35,7 +35,6 @@ __all__ = [
     "DatabaseUnavailable",
     "DriverMissing",
     "QueryRefused",
-    "database_errors",
     "query_answer",
 ]
 
@@ -101,10 +100,10 @@ class ColumnsDiffer(DataRejected):
 class AnswerRefused(DataRejected):
     """The database or its driver could not give a value of the answer."""
 
-    def __init__(self, source: str, detail: str, file: str) -> None:
-        self.source, self.detail = source, detail
+    def __init__(self, source: str, day: date, detail: str, file: str) -> None:
+        self.source, self.batch_date, self.detail = source, day, detail
         super().__init__(
-            f"{source}: {detail}, which is not shown since it may quote the data. Nothing was landed. "
+            f"{source} {day}: {detail}, which is not shown since it may quote the data. Nothing was landed. "
             f"Ask the query of {file} by hand to see the value, and cast or filter it there."
         )
 
@@ -143,7 +142,7 @@ def query_answer(
         ColumnsDiffer: the answer has other columns than the source declares.
     """
     assert source.extraction is not None
-    with database_errors(spark, source), _utc(spark):
+    with _database_errors(spark, source, day), _utc(spark):
         opened = _connect(spark, source, connection)
         try:
             query = parse_query(source.extraction.query).on(day)
@@ -156,21 +155,21 @@ def query_answer(
 
 
 @contextmanager
-def database_errors(spark: SparkSession, source: Source) -> Iterator[None]:
+def _database_errors(spark: SparkSession, source: Source, day: date) -> Iterator[None]:
     """Has errors of Spark and of the driver inside say what they mean for the source."""
     try:
         yield
     except (Py4JError, PySparkException, OSError) as error:
         if not is_alive(spark):
             raise SparkLost from error
-        meant = _meant(source, error)
+        meant = _meant(source, day, error)
         if meant is None:
             raise
         # Without the cause: its message may quote the data.
         raise meant from None
 
 
-def _meant(source: Source, error: BaseException) -> Exception | None:
+def _meant(source: Source, day: date, error: BaseException) -> Exception | None:
     """What an error of the database comes to; None for one that is not the database's."""
     assert source.extraction is not None
     found = _sql_exception(error)
@@ -183,7 +182,7 @@ def _meant(source: Source, error: BaseException) -> Exception | None:
         return DatabaseUnavailable(source.extraction.connection, detail)
     if state[:2] in _ABOUT_THE_QUERY:
         return QueryRefused(source.name, f"{first} (SQLSTATE {state})", source.file)
-    return AnswerRefused(source.name, f"the answer broke off with SQLSTATE {state}", source.file)
+    return AnswerRefused(source.name, day, f"the answer broke off with SQLSTATE {state}", source.file)
 
 
 def _sql_exception(error: BaseException) -> Any:

@@ -190,6 +190,15 @@ def test_an_error_of_the_database_says_what_it_means_and_never_a_value(
     assert caught.value.__cause__ is None
 
 
+def test_what_no_type_of_ours_holds(read: Read) -> None:
+    with pytest.raises(AnswerRefused) as caught:
+        read("SELECT 'NaN'::numeric(5,2) AS a", {"a": "decimal(5,2)"})
+    assert caught.value.batch_date == DAY
+    never = "SELECT 'infinity'::timestamptz AS a, 'infinity'::timestamp AS b"
+    ((a, b),) = read(never, {"a": "timestamp", "b": "timestamp_ntz"})
+    assert (a.year, b.year) == (9999, 9999)
+
+
 def test_a_database_that_cannot_be_reached_or_entered(read: Read, database: Database) -> None:
     nowhere = f"jdbc:postgresql://127.0.0.1:{free_port()}/x"
     for changes, error in [
