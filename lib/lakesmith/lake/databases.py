@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 from lakesmith.config.settings import ConnectionSettings
 from lakesmith.contracts.model import Source
 from lakesmith.contracts.queries import parse_query
-from lakesmith.errors import ConfigurationError, DataRejected, InputMissing, SparkLost
+from lakesmith.errors import ConfigurationError, DataRejected, InputMissing, LakesmithError, SparkLost
 from lakesmith.lake.session import is_alive
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = [
     "DatabaseUnavailable",
     "DriverMissing",
     "QueryRefused",
+    "ReadFailed",
     "query_answer",
 ]
 
@@ -108,6 +109,17 @@ class AnswerRefused(DataRejected):
         )
 
 
+class ReadFailed(LakesmithError):
+    """Spark could not read or write the answer, and it was not the database."""
+
+    def __init__(self, source: str, day: date, kind: str) -> None:
+        self.source, self.day, self.kind = source, day, kind
+        super().__init__(
+            f"{source} {day}: Spark failed while it landed the answer ({kind}); what it said is not shown since it may quote the "
+            f"data. Nothing was landed. See that the landing folder can be written to and has room, and run again."
+        )
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a query gives, not read yet.
@@ -163,10 +175,8 @@ def _database_errors(spark: SparkSession, source: Source, day: date) -> Iterator
         if not is_alive(spark):
             raise SparkLost from error
         meant = _meant(source, day, error)
-        if meant is None:
-            raise
         # Without the cause: its message may quote the data.
-        raise meant from None
+        raise meant or ReadFailed(source.name, day, _kind(error)) from None
 
 
 def _meant(source: Source, day: date, error: BaseException) -> Exception | None:
@@ -185,9 +195,21 @@ def _meant(source: Source, day: date, error: BaseException) -> Exception | None:
     return AnswerRefused(source.name, day, f"the answer broke off with SQLSTATE {state}", source.file)
 
 
+def _java(error: BaseException) -> Any:
+    return error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
+
+
+def _kind(error: BaseException) -> str:
+    """The class of what began it."""
+    java = _java(error)
+    while java is not None and java.getCause() is not None:
+        java = java.getCause()
+    return str(java.getClass().getName()) if java is not None else type(error).__name__
+
+
 def _sql_exception(error: BaseException) -> Any:
     """The database's own exception among the causes of an error; None when it is another's."""
-    java = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
+    java = _java(error)
     while java is not None:
         kind = java.getClass()
         while kind is not None:
