@@ -34,12 +34,12 @@ from lakesmith.ledger.extracts import (
     Extract,
     ExtractAltered,
     ExtractedFolder,
+    ManifestBroken,
     Snapshot,
     extract_path,
     manifest_path,
     staged_path,
 )
-from lakesmith.ledger.manifest import InputIncomplete
 from lakesmith.ledger.ops import now
 
 __all__ = ["DayExtract", "ExtractOutcome", "Extraction", "NoRows", "databases", "days_to_extract", "extract"]
@@ -201,9 +201,7 @@ def extract(
             except LakesmithError as error:
                 found.append(DayExtract(source.name, day, ExtractOutcome.FAILED, error=error))
                 # What ails a day ails no other; what ails the database, the query or this machine does.
-                stopped = getattr(error, "batch_date", None) is None and not isinstance(
-                    error, InputIncomplete
-                )
+                stopped = getattr(error, "batch_date", None) is None
     return Extraction(tuple(found))
 
 
@@ -290,7 +288,7 @@ class _Day:
         staged = self._file(staged_path(self.day))
         try:
             found = self._folder.extract(self.day)
-        except InputIncomplete:
+        except ManifestBroken:
             if self.again:
                 return None
             raise
@@ -311,7 +309,7 @@ class _Day:
     def _manifest_names(self, there: Snapshot) -> bool:
         try:
             found = self._folder.extract(self.day)
-        except InputIncomplete:
+        except ManifestBroken:
             return False
         return found is not None and found.file.sha256 == there.sha256
 

@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 from lakesmith.config.settings import ConnectionSettings
 from lakesmith.contracts.model import Source
 from lakesmith.contracts.queries import parse_query
-from lakesmith.errors import ConfigurationError, DataRejected, InputMissing, SparkLost
+from lakesmith.errors import ConfigurationError, DataRejected, InputMissing, LakesmithError, SparkLost
 from lakesmith.lake.session import is_alive
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ __all__ = [
     "DatabaseUnavailable",
     "DriverMissing",
     "QueryRefused",
-    "database_errors",
+    "ReadFailed",
     "query_answer",
 ]
 
@@ -101,11 +101,22 @@ class ColumnsDiffer(DataRejected):
 class AnswerRefused(DataRejected):
     """The database or its driver could not give a value of the answer."""
 
-    def __init__(self, source: str, detail: str, file: str) -> None:
-        self.source, self.detail = source, detail
+    def __init__(self, source: str, day: date, detail: str, file: str) -> None:
+        self.source, self.batch_date, self.detail = source, day, detail
         super().__init__(
-            f"{source}: {detail}, which is not shown since it may quote the data. Nothing was landed. "
+            f"{source} {day}: {detail}, which is not shown since it may quote the data. Nothing was landed. "
             f"Ask the query of {file} by hand to see the value, and cast or filter it there."
+        )
+
+
+class ReadFailed(LakesmithError):
+    """Spark could not read or write the answer, and it was not the database."""
+
+    def __init__(self, source: str, day: date, kind: str) -> None:
+        self.source, self.day, self.kind = source, day, kind
+        super().__init__(
+            f"{source} {day}: Spark failed while it landed the answer ({kind}); what it said is not shown since it may quote the "
+            f"data. Nothing was landed. See that the landing folder can be written to and has room, and run again."
         )
 
 
@@ -143,7 +154,7 @@ def query_answer(
         ColumnsDiffer: the answer has other columns than the source declares.
     """
     assert source.extraction is not None
-    with database_errors(spark, source), _utc(spark):
+    with _database_errors(spark, source, day), _utc(spark):
         opened = _connect(spark, source, connection)
         try:
             query = parse_query(source.extraction.query).on(day)
@@ -156,21 +167,19 @@ def query_answer(
 
 
 @contextmanager
-def database_errors(spark: SparkSession, source: Source) -> Iterator[None]:
+def _database_errors(spark: SparkSession, source: Source, day: date) -> Iterator[None]:
     """Has errors of Spark and of the driver inside say what they mean for the source."""
     try:
         yield
     except (Py4JError, PySparkException, OSError) as error:
         if not is_alive(spark):
             raise SparkLost from error
-        meant = _meant(source, error)
-        if meant is None:
-            raise
+        meant = _meant(source, day, error)
         # Without the cause: its message may quote the data.
-        raise meant from None
+        raise meant or ReadFailed(source.name, day, _kind(error)) from None
 
 
-def _meant(source: Source, error: BaseException) -> Exception | None:
+def _meant(source: Source, day: date, error: BaseException) -> Exception | None:
     """What an error of the database comes to; None for one that is not the database's."""
     assert source.extraction is not None
     found = _sql_exception(error)
@@ -183,12 +192,24 @@ def _meant(source: Source, error: BaseException) -> Exception | None:
         return DatabaseUnavailable(source.extraction.connection, detail)
     if state[:2] in _ABOUT_THE_QUERY:
         return QueryRefused(source.name, f"{first} (SQLSTATE {state})", source.file)
-    return AnswerRefused(source.name, f"the answer broke off with SQLSTATE {state}", source.file)
+    return AnswerRefused(source.name, day, f"the answer broke off with SQLSTATE {state}", source.file)
+
+
+def _java(error: BaseException) -> Any:
+    return error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
+
+
+def _kind(error: BaseException) -> str:
+    """The class of what began it."""
+    java = _java(error)
+    while java is not None and java.getCause() is not None:
+        java = java.getCause()
+    return str(java.getClass().getName()) if java is not None else type(error).__name__
 
 
 def _sql_exception(error: BaseException) -> Any:
     """The database's own exception among the causes of an error; None when it is another's."""
-    java = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
+    java = _java(error)
     while java is not None:
         kind = java.getClass()
         while kind is not None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Self
 
-from lakesmith.errors import DataRejected, LakesmithError
+from lakesmith.errors import DataRejected, InputMissing, LakesmithError
 from lakesmith.ledger.landing_store import LandingStore
 from lakesmith.ledger.manifest import (
     DayFiles,
@@ -39,6 +39,7 @@ __all__ = [
     "Extract",
     "ExtractAltered",
     "ExtractedFolder",
+    "ManifestBroken",
     "Snapshot",
     "extract_path",
     "manifest_path",
@@ -53,6 +54,17 @@ REPLACED = ".replaced"
 """Where extracts are kept that another one was put in the place of."""
 
 _FORMAT = 1
+
+
+class ManifestBroken(InputMissing):
+    """The manifest of an extract cannot be read."""
+
+    def __init__(self, source: str, day: date, detail: str) -> None:
+        self.source, self.batch_date, self.detail = source, day, detail
+        super().__init__(
+            f"{source}/{manifest_path(day)} is no manifest of an extract ({detail}). Extract the day anew: "
+            f"lakesmith extract {source} --date {day} --again --why TEXT"
+        )
 
 
 class ExtractAltered(DataRejected):
@@ -218,7 +230,7 @@ def read_extract(store: LandingStore, source: str, day: date) -> Extract | None:
     """What the manifest of a day says; None when there is none.
 
     Raises:
-        InputIncomplete: it is there and cannot be read.
+        ManifestBroken: it is there and cannot be read.
     """
     name = manifest_path(day)
     if not store.has(f"{source}/{name}"):
@@ -228,10 +240,7 @@ def read_extract(store: LandingStore, source: str, day: date) -> Extract | None:
     try:
         return Extract.from_text(text.decode())
     except ValueError as error:
-        raise InputIncomplete(
-            f"{source}/{name} is no manifest of an extract ({error}). Extract the day anew: "
-            f"lakesmith extract {source} --date {day} --again --why TEXT"
-        ) from error
+        raise ManifestBroken(source, day, str(error)) from error
 
 
 class ExtractedFolder(LandingFolder):
@@ -241,7 +250,7 @@ class ExtractedFolder(LandingFolder):
         """What the manifest of a day says, whether or not its file is there; None when there is none.
 
         Raises:
-            InputIncomplete: the manifest cannot be read.
+            ManifestBroken: the manifest cannot be read.
         """
         return read_extract(self._store, self.source.name, day)
 

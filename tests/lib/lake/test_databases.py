@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pyarrow.parquet as pq
 import pytest
@@ -23,6 +24,7 @@ from lakesmith.lake.databases import (
     DatabaseUnavailable,
     DriverMissing,
     QueryRefused,
+    ReadFailed,
     query_answer,
 )
 from postgres import PASSWORD, USER, Database
@@ -63,9 +65,10 @@ def read(spark_session: SparkSession, database: Database, tmp_path: Path) -> Rea
 
     def rows(query: str, columns: dict[str, str], **how: Any) -> list[tuple[Any, ...]]:
         login = connection(database, **how.pop("login", {}))
+        folder = tmp_path / uuid4().hex
         with query_answer(spark_session, source(query, columns, **how), login, DAY) as answer:
-            answer.frame.write.parquet(str(tmp_path / "answer"))
-        found = pq.read_table(tmp_path / "answer")
+            answer.frame.write.parquet(str(folder))
+        found = pq.read_table(folder)
         return [tuple(row.values()) for row in found.to_pylist()]
 
     return rows
@@ -188,6 +191,28 @@ def test_an_error_of_the_database_says_what_it_means_and_never_a_value(
     assert "geheim" not in str(caught.value)
     assert (caught.value.exit_code, caught.value.retryable) == (code, code == 4)
     assert caught.value.__cause__ is None
+
+
+def test_what_no_type_of_ours_holds(read: Read) -> None:
+    with pytest.raises(AnswerRefused) as caught:
+        read("SELECT 'NaN'::numeric(5,2) AS a", {"a": "decimal(5,2)"})
+    assert caught.value.batch_date == DAY
+    never = "SELECT 'infinity'::timestamptz AS a, 'infinity'::timestamp AS b"
+    ((a, b),) = read(never, {"a": "timestamp", "b": "timestamp_ntz"})
+    assert (a.year, b.year) == (9999, 9999)
+
+
+def test_what_is_no_fault_of_the_database_is_named_by_its_kind_alone(
+    spark_session: SparkSession, database: Database
+) -> None:
+    asked = source("SELECT 'geheim' AS a", {"a": "string"})
+    with (
+        pytest.raises(ReadFailed) as caught,
+        query_answer(spark_session, asked, connection(database), DAY) as answer,
+    ):
+        answer.frame.selectExpr("raise_error(a)").collect()
+    assert "SparkRuntimeException" in str(caught.value)
+    assert "geheim" not in str(caught.value)
 
 
 def test_a_database_that_cannot_be_reached_or_entered(read: Read, database: Database) -> None:
