@@ -140,7 +140,8 @@ def _s3(settings: Settings, places: Places) -> Service:
         "s3",
         (*_python("moto.server"), "--host", bind, "--port", str(port)),
         places.folder,
-        Http(f"http://{bind}:{port}/moto-api/"),
+        # The emulator forgets everything when it starts again; whoever finds it well finds the bucket.
+        Http(f"http://{bind}:{port}/{settings.stack.bucket}", method="PUT"),
         ports={"s3": port},
         address=f"http://{bind}:{port}",
         note=f"bucket {settings.stack.bucket}, any key; kept in memory",
