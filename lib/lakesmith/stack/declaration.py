@@ -83,6 +83,8 @@ def _postgres(settings: Settings, database: Database, keys: Keys) -> Iterator[Se
     if database.programs is None:
         return
     bind, port = settings.stack.bind, settings.stack.ports.postgres
+    beside = database.folder.parent == keys.folder.parent
+    elsewhere = "" if beside else f"; data in {database.folder}"
     options = {
         "listen_addresses": bind,
         "port": str(port),
@@ -99,7 +101,7 @@ def _postgres(settings: Settings, database: Database, keys: Keys) -> Iterator[Se
         Login(bind, port, DATABASE_USER, "postgres", keys.database),
         ports={"postgres": port},
         address=f"{bind}:{port}",
-        note=f"user {DATABASE_USER}, password in {_shown(keys.database, settings)}",
+        note=f"user {DATABASE_USER}, password in {_shown(keys.database, settings)}{elsewhere}",
         account=database.account,
         # SIGTERM would wait for everybody who is connected; and its children are ended by itself.
         stop_signal="INT",
@@ -140,7 +142,8 @@ def _s3(settings: Settings, places: Places) -> Service:
         "s3",
         (*_python("moto.server"), "--host", bind, "--port", str(port)),
         places.folder,
-        Http(f"http://{bind}:{port}/moto-api/"),
+        # The emulator forgets everything when it starts again; whoever finds it well finds the bucket.
+        Http(f"http://{bind}:{port}/{settings.stack.bucket}", method="PUT"),
         ports={"s3": port},
         address=f"http://{bind}:{port}",
         note=f"bucket {settings.stack.bucket}, any key; kept in memory",

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.request import ProxyHandler, Request, build_opener
 
 from lakesmith.config.settings import Settings
 from lakesmith.errors import LeaseHeld
@@ -147,7 +146,6 @@ class Stack:
                 wrong = self._complaint(service, process, spent)
                 if wrong is None:
                     well.add(service.name)
-                    self._prepare(service)
                     if spent > _POLL_SECONDS:
                         self._tell(f"{service.name} after {spent:.1f} s")
             if len(well) < len(chosen):
@@ -172,13 +170,6 @@ class Stack:
                 service.name, f"is not well after {spent:.0f} s: {wrong}", log, last_lines(log)
             )
         return wrong
-
-    def _prepare(self, service: Service) -> None:
-        """What a service that has begun to answer must be told: the S3 emulator remembers nothing."""
-        if service.name == "s3" and service.address is not None:
-            make = Request(f"{service.address}/{self._settings.stack.bucket}", method="PUT")
-            with build_opener(ProxyHandler({})).open(make, timeout=_POLL_SECONDS * 50):
-                pass
 
     def _stop(self, services: Sequence[Service]) -> None:
         """Stops each as soon as nothing that needs it runs any more; the supervisor kills what does not listen."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from http.client import HTTPException
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import ProxyHandler, Request, build_opener
 
 from lakesmith.extras import needs_extra
 from lakesmith.stack.service import Http, Login, Probe
@@ -23,7 +23,7 @@ def complaint(probe: Probe) -> str | None:
 
 def _http(probe: Http) -> str | None:
     try:
-        with _OPENER.open(probe.url, timeout=_SECONDS) as answer:
+        with _OPENER.open(Request(probe.url, method=probe.method), timeout=_SECONDS) as answer:
             said = answer.read()
     except (OSError, HTTPException) as error:
         return f"{probe.url}: {error}"

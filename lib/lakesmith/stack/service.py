@@ -22,11 +22,13 @@ class Http:
         url: what is asked for.
         member: where in the answer, as JSON, a word about the service stands; empty: the answer alone is enough.
         expected: that word.
+        method: of the request; `PUT` makes what is asked for, and is answered alike when it is there.
     """
 
     url: str
     member: tuple[str, ...] = ()
     expected: str | None = None
+    method: str = "GET"
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from stacks import environment, free_ports, stack_project
 
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
-    """The ports of a stack of the working folder."""
+def stack(monkeypatch: pytest.MonkeyPatch, ask: Ask) -> Iterator[dict[str, int]]:
+    """The ports of a stack of the working folder; what a test started by mistake does not stay."""
     with stack_project() as project:
         ports = free_ports()
         for name, value in environment(ports).items():
@@ -24,6 +24,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
         monkeypatch.setenv("LAKESMITH__STACK__DATABASE", "sqlite")
         monkeypatch.chdir(project)
         yield ports
+        ask("stack", "down", "--env", "stack")
 
 
 def test_a_stack_that_is_down_is_shown_and_is_no_failure(ask: Ask, stack: dict[str, int]) -> None:

@@ -414,6 +414,27 @@ ALLOWED = (
             "conf/dev.yml:1: spark.shuffle_partitions: expected a whole number, found the text 'many'",
         ),
         (
+            "stack: {bind: 0.0.0.0}",
+            "conf/dev.yml:1: stack.bind: 0.0.0.0 is no address that others can be told; name one of this machine, "
+            "like 127.0.0.1",
+        ),
+        (
+            "stack: {bind: localhost}",
+            "conf/dev.yml:1: stack.bind: expected an address of this machine, like 127.0.0.1",
+        ),
+        (
+            "stack: {ports: {s3: 5000}}",
+            "settings: stack: ports: mlflow and s3 are both 5000; each needs its own",
+        ),
+        (
+            "stack: {ports: {spark_worker_ui: 8079}}",
+            "settings: stack: ports: airflow and spark_worker_ui + 1 are both 8080; each needs its own",
+        ),
+        (
+            "stack: {workers: {memory: much}}",
+            "conf/dev.yml:1: stack.workers.memory: 'much' is no size of memory; write it like 4g (units: k, m, g, t)",
+        ),
+        (
             "spark: {shuffle_partitions: 0}",
             "conf/dev.yml:1: spark.shuffle_partitions: must be more than 0, found the number 0",
         ),

@@ -53,3 +53,13 @@ def test_ctrl_c_stays_pythons_own(spark_session: SparkSession) -> None:
         assert signal.getsignal(signal.SIGINT) is handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(
+    ("place", "folder"),
+    [("logs/events", (ROOT / "logs/events").as_uri()), ("s3a://bucket/events", "s3a://bucket/events")],
+)
+def test_events_go_where_the_settings_say(place: str, folder: str) -> None:
+    found = session_settings(load_settings("dev", ROOT, environ={"LAKESMITH__SPARK__EVENT_LOG": place}))
+    assert (found["spark.eventLog.enabled"], found["spark.eventLog.dir"]) == ("true", folder)
+    assert "spark.eventLog.enabled" not in session_settings(load_settings("dev", ROOT, environ={}))

@@ -76,7 +76,7 @@ def test_each_is_asked_for_what_only_it_knows(settings: Settings) -> None:
     assert probes == {
         "postgres": Login("127.0.0.1", 5433, "lakesmith", "postgres", passfile),
         "mlflow": Http("http://127.0.0.1:5000/health"),
-        "s3": Http("http://127.0.0.1:9000/moto-api/"),
+        "s3": Http("http://127.0.0.1:9000/lakesmith", method="PUT"),
         "spark-master": Http("http://127.0.0.1:8081/json/", ("status",), "ALIVE"),
         "spark-worker-1": Http("http://127.0.0.1:8082/json/"),
         "spark-worker-2": Http("http://127.0.0.1:8083/json/"),
