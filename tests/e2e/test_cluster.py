@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,23 +15,20 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from clusters import only, python_with, site_packages, standalone
+from lakesmith.config.archive import unpack
 from lakesmith.contracts.days import BatchRange
 from lakesmith.engine.night import execute, plan_nights
 from lakesmith.engine.submit import open_context
 from lakesmith.errors import ExitCode
+from lakesmith.ledger.records import RunOutcome, RunRecord
 from lakesmith.shipping.packaging import build_archive
 from lakesmith.simulate import SimulationSpec, simulate
+from workspaces import METERS, Workspace
 
 ROOT = Path(__file__).parents[2]
-NIGHTS = BatchRange(date(2010, 12, 1), date(2010, 12, 3))
+NIGHTS = BatchRange(date(2010, 12, 1), date(2010, 12, 2))
 # Those that need no model: landing files read by Python on executors, a keyed table, suites, aggregates.
-TABLES = [
-    "bronze.sales_lines",
-    "silver.sales_lines",
-    "silver.customer_days",
-    "silver.products",
-    "gold.daily_sales",
-]
+TABLES = ["bronze.sales_lines", "silver.sales_lines", "silver.products", "gold.daily_sales"]
 
 # The command as its console script starts it; the sources of this checkout are on its path, and on no other process's.
 LAKESMITH = f"import sys; sys.path.insert(0, {str(ROOT / 'lib')!r}); from lakesmith.cli.main import main; sys.exit(main())"
@@ -140,3 +138,58 @@ def test_a_backfill_from_the_archive_gives_the_rows_of_a_local_one(
 
 def _rows(path: str) -> list[str]:
     return sorted(map(repr, DeltaTable(path).to_pyarrow_table().to_pylist()))
+
+
+@pytest.fixture
+def waiting(folder: Path, environ: dict[str, str], tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    """A small project whose first transform says that it is at work, and waits for a signal; and the variables for it."""
+    root = tmp_path / "meters"
+    shutil.copytree(METERS, root)
+    (root / ".jars").symlink_to(ROOT / ".jars")
+    job = root / "jobs" / "bronze" / "readings.py"
+    text = job.read_text()
+    start = "    return"
+    assert start in text
+    job.write_text(
+        text.replace(
+            start, "    import signal\n\n    print('at work', flush=True)\n    signal.pause()\n" + start, 1
+        )
+    )
+    build_archive(root, root / "dist")
+    Workspace(root).land(1, ("m1", 3))
+    roots = {"LAKESMITH__LANDING_ROOT": str(root / "landing"), "LAKESMITH__LAKE_ROOT": str(root / "lake")}
+    return root, environ | roots
+
+
+@pytest.mark.parametrize(("told", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_job_ends_with_the_command_that_sent_it(
+    waiting: tuple[Path, dict[str, str]], told: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, variables = waiting
+    command = [sys.executable, "-c", LAKESMITH, "submit", "bronze.readings", "--date", "2024-01-01"]
+    with subprocess.Popen(
+        [*command, "--master", "local[1]", "--project", root],
+        env=variables,
+        cwd=root,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as submitter:
+        assert submitter.stdout is not None
+        assert "at work\n" in iter(submitter.stdout.readline, "")
+        submitter.send_signal(told)
+        assert submitter.wait(120) == code
+    monkeypatch.setenv("LAKESMITH_ARCHIVES", variables["LAKESMITH_ARCHIVES"])
+    shipped = str(unpack(next((root / "dist").glob("*.zip"))))
+    assert [pid for pid, words in _processes() if shipped in words] == []
+    context = open_context("dev", root)
+    assert [
+        run.outcome for run in map(RunRecord.from_row, context.ledger.ops.read(RunRecord).to_pylist())
+    ] == [RunOutcome.STOPPED]
+
+
+def _processes() -> Iterator[tuple[int, str]]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            yield int(folder.name), (folder / "cmdline").read_text(errors="replace")
+        except OSError:
+            continue
