@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from pyspark.sql import SparkSession
 from clusters import only, python_with, site_packages, standalone
 from lakesmith.config.archive import unpack
 from lakesmith.contracts.days import BatchRange
+from lakesmith.engine.context import Context
 from lakesmith.engine.night import execute, plan_nights
 from lakesmith.engine.submit import open_context
 from lakesmith.errors import ExitCode
@@ -82,6 +84,10 @@ def environ(folder: Path) -> dict[str, str]:
         "LAKESMITH__SUBMIT__DRIVER_PYTHON": str(driver),
         "LAKESMITH__SUBMIT__SIZES__SMALL__MEMORY": "1g",
         "LAKESMITH__SPARK__SHUFFLE_PARTITIONS": "2",
+        "LAKESMITH__SPARK__EVENT_LOG": str(folder / "events"),
+        "LAKESMITH__SPARK__HISTORY_URL": "http://history:18080",
+        "LAKESMITH__LOG__FORMAT": "json",
+        "LAKESMITH__LOG__FOLDER": str(folder / "logs"),
         "SPARK_LOCAL_IP": "127.0.0.1",
     }
 
@@ -126,6 +132,7 @@ def test_a_backfill_from_the_archive_gives_the_rows_of_a_local_one(
     monkeypatch.setenv("LAKESMITH__LANDING_ROOT", str(folder / "landing"))
     monkeypatch.setenv("LAKESMITH__LAKE_ROOT", str(folder / "lake"))
     shipped = open_context("dev", ROOT)
+    _logs_are_linked(shipped, folder)
     monkeypatch.setenv("LAKESMITH__LAKE_ROOT", str(folder / "local"))
     local = open_context("dev", ROOT)
     assert execute(local, plan_nights(local, NIGHTS, TABLES)).exit_code is ExitCode.DONE
@@ -134,6 +141,22 @@ def test_a_backfill_from_the_archive_gives_the_rows_of_a_local_one(
     # Code from an archive is the same code: nothing that it published is stale to the tree.
     states = shipped.judge.judge(NIGHTS, TABLES)
     assert {str(state.state) for table in states.values() for state in table.values()} == {"fresh"}
+
+
+def _logs_are_linked(context: Context, folder: Path) -> None:
+    """Each run names the file with its log and the page of the application whose events are kept."""
+    runs = [RunRecord.from_row(row) for row in context.ledger.ops.read(RunRecord).to_pylist()]
+    [application] = (path.name.removeprefix("eventlog_v2_") for path in (folder / "events").iterdir())
+    assert {run.spark_application for run in runs} == {application}
+    assert {run.spark_ui for run in runs} == {f"http://history:18080/history/{application}/"}
+    [log] = {run.log for run in runs}
+    lines = [json.loads(line) for line in Path(log).read_text().splitlines()]
+    for run in runs:
+        told = [line for line in lines if line.get("run_id") == run.run_id]
+        assert {line["table"] for line in told} == {run.table}
+        assert {line["batches"] for line in told} == {f"{run.first}..{run.last}"}
+        assert {line["attempt"] for line in told} == {1}
+        assert f"run {run.run_id} is published" in told[-1]["message"]
 
 
 def _rows(path: str) -> list[str]:
