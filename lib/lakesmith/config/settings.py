@@ -606,13 +606,11 @@ class Settings(_Section):
         return None if self.lake is None else f"{self.lake}/{named}"
 
     @property
-    def masked_origins(self) -> frozenset[str]:
-        """Where the settings in force come from whose values are, or may hold, a secret."""
-        return frozenset(
-            setting.origin
-            for setting in self.effective()
-            if isinstance(setting.value, str) and _MASK in setting.value
-        )
+    def plain_origins(self) -> frozenset[str]:
+        """Where settings in force come from, without whatever also set one that is, or may hold, a secret."""
+        found = self.effective()
+        masked = {s.origin for s in found if isinstance(s.value, str) and _MASK in s.value}
+        return frozenset({s.origin for s in found} - masked)
 
     def _needed(self, key: str, value: str | None) -> str:
         if value is None:

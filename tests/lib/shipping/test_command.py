@@ -64,6 +64,10 @@ def test_a_secret_is_not_on_the_command_line(tmp_path: Path) -> None:
     made = composed(tmp_path, "submit: {deploy_mode: cluster}", environ=PLACES | secrets, master="yarn")
     assert made.withheld == tuple(sorted(secrets))
     assert "hush" not in " ".join(made.arguments)
+    # A secret in a variable that another one covers is one all the same.
+    covered = {"LAKESMITH__STORAGE_OPTIONS": "{key: hush}", "LAKESMITH__STORAGE_OPTIONS__KEY": "hush"}
+    made = composed(tmp_path, "submit: {deploy_mode: cluster}", environ=PLACES | covered, master="yarn")
+    assert made.withheld == tuple(sorted(covered))
     # Beside a driver here there is nothing to send.
     assert composed(tmp_path, environ=PLACES | secrets, master="yarn").withheld == ()
 
