@@ -160,19 +160,31 @@ class SizeSettings(_Section):
         memory: of each, with its unit.
     """
 
-    executors: PositiveInt
-    cores: PositiveInt
-    memory: str
+    executors: PositiveInt = 1
+    cores: PositiveInt = 2
+    memory: str = "4g"
 
     _memory = field_validator("memory", mode="before")(_memory)
 
 
-class SizesSettings(_Section):
-    """The sizes that contracts name as `resources`, in ascending order."""
+class _Medium(SizeSettings):
+    executors: PositiveInt = 4
+    cores: PositiveInt = 4
+    memory: str = "8g"
 
-    small: SizeSettings = SizeSettings(executors=1, cores=2, memory="4g")
-    medium: SizeSettings = SizeSettings(executors=4, cores=4, memory="8g")
-    large: SizeSettings = SizeSettings(executors=16, cores=4, memory="16g")
+
+class _Large(SizeSettings):
+    executors: PositiveInt = 16
+    cores: PositiveInt = 4
+    memory: str = "16g"
+
+
+class SizesSettings(_Section):
+    """The sizes that contracts name as `resources`, in ascending order; each has its defaults."""
+
+    small: SizeSettings = SizeSettings()
+    medium: _Medium = _Medium()
+    large: _Large = _Large()
 
 
 class SubmitSettings(_Section):
@@ -764,13 +776,11 @@ class Settings(_Section):
         return None if self.lake is None else f"{self.lake}/{named}"
 
     @property
-    def masked_origins(self) -> frozenset[str]:
-        """Where the settings in force come from whose values are, or may hold, a secret."""
-        return frozenset(
-            setting.origin
-            for setting in self.effective()
-            if isinstance(setting.value, str) and _MASK in setting.value
-        )
+    def plain_origins(self) -> frozenset[str]:
+        """Where settings in force come from, without whatever also set one that is, or may hold, a secret."""
+        found = self.effective()
+        masked = {s.origin for s in found if isinstance(s.value, str) and _MASK in s.value}
+        return frozenset({s.origin for s in found} - masked)
 
     def _needed(self, key: str, value: str | None) -> str:
         if value is None:

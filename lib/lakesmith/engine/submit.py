@@ -24,7 +24,7 @@ from lakesmith.engine.logs import log_to_file, log_to_stderr
 from lakesmith.engine.night import execute, plan_nights
 from lakesmith.engine.outcome import NightResult, TableResult
 from lakesmith.engine.stopping import stops_on_signals
-from lakesmith.errors import ExitCode, LakesmithError, Stopped, UsageError
+from lakesmith.errors import ConfigurationError, ExitCode, LakesmithError, Stopped, UsageError
 from lakesmith.jobs import Job
 from lakesmith.ledger.own_build import own_build, refuse_dirty
 
@@ -93,6 +93,7 @@ def submit_one(job: Job, file: Path, arguments: Sequence[str]) -> ExitCode:
 
         context = _opened(options.env, file)
         contract = context.project.graph.contract(job.table)
+        _refuse_another(file, context.project.root / contract.job)
         nights = _nights(options)
         due = context.judge.due(job.table, nights)
         # The plan names what it looks back on; all that is due is judged again when the lease is held.
@@ -297,6 +298,15 @@ def _guarded(
     if options.outcome:
         write_outcome(options.outcome, night)
     return night.exit_code
+
+
+def _refuse_another(file: Path, declared: Path) -> None:
+    """Fingerprints are of the file that the contract names: beside an archive another one may have been given."""
+    if shipped_project() is not None and file.read_bytes() != declared.read_bytes():
+        raise ConfigurationError(
+            f"{file} is another text than the job in the archive, which would be recorded as what ran. "
+            f"Make the archive anew: make package. Or give the job of the archive: lakesmith submit TABLE"
+        )
 
 
 def _opened(environment: str | None, file: Path) -> Context:

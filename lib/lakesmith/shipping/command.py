@@ -237,15 +237,15 @@ def _of_cluster(
     settings: Settings, places: Mapping[str, str], environ: Mapping[str, str]
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """The variables that a driver on the cluster gets, and those that it does not: a command line can be read by others."""
-    secret = settings.masked_origins
+    plain = settings.plain_origins
     told = {}
     withheld = []
     for name in sorted(environ):
         if name.startswith(_PREFIX):
-            if f"variable {name}" in secret:
-                withheld.append(name)
-            else:
+            if f"variable {name}" in plain:
                 told[name] = environ[name]
+            else:
+                withheld.append(name)
     return {**told, **places}, tuple(withheld)
 
 

@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,12 @@ def follow(command: Command, environ: Mapping[str, str]) -> int:
     except OSError as error:
         raise SubmitFailed(command.arguments[0], error.strerror or str(error)) from error
     said = ClusterSaid(command.cluster)
+    if (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    ):
+        # A terminal that goes away takes its own group along, and the job is in another.
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     try:
         if process.stdout is not None:
             with process.stdout as lines:

@@ -170,3 +170,27 @@ def test_a_relative_root_means_nothing_there(shipped: Path, tmp_path: Path) -> N
     )
     assert "set LAKESMITH__LANDING_ROOT" in said
     assert "lake_root" not in said
+
+
+def test_another_job_file_than_the_archives_is_refused(shipped: Path, tmp_path: Path) -> None:
+    from workspaces import METERS
+
+    job = tmp_path / "usage.py"
+    job.write_text((METERS / "jobs" / "gold" / "usage.py").read_text() + "\n\nusage.main()\n")
+    environ = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(shipped),
+        "LAKESMITH_ARCHIVES": str(tmp_path / "cache"),
+        "LAKESMITH__LAKE_ROOT": str(tmp_path / "lake"),
+        "LAKESMITH__LANDING_ROOT": str(tmp_path / "landing"),
+    }
+    done = subprocess.run(
+        [sys.executable, job, "--date", "2024-01-01"],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"{job} is another text than the job in the archive" in done.stderr

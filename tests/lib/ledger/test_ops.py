@@ -12,7 +12,7 @@ from lakesmith.ledger.history import Ledger
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.ops import FORMAT, Ops
 from lakesmith.ledger.provenance import Provenance
-from lakesmith.ledger.records import BatchOutcome, BatchRecord, Fingerprints, InputRead
+from lakesmith.ledger.records import BatchOutcome, BatchRecord, Fingerprints, InputRead, RunOutcome, RunRecord
 
 MOMENT = datetime(2024, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 RECORD = BatchRecord(
@@ -95,6 +95,47 @@ def test_a_rejection_does_not_hide_what_stands(lake: LakeLocation) -> None:
     assert last is not None
     assert standing is not None
     assert (last.digest, standing.digest) == ("bad", "abc")
+
+
+def test_runs_of_a_version_without_links_have_none(
+    lake: LakeLocation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunRecord(
+        run_id="r1",
+        table="gold.usage",
+        first=date(2024, 1, 1),
+        last=date(2024, 1, 2),
+        started_at=MOMENT,
+        finished_at=MOMENT,
+        outcome=RunOutcome.PUBLISHED,
+        exit_code=0,
+        retryable=False,
+        error="",
+        batches=2,
+        batches_published=2,
+        batches_rejected=0,
+        rows_read=None,
+        rows_published=5,
+        rows_quarantined=0,
+        rows_dropped=0,
+        version=1,
+        job="jobs/gold/usage.py",
+        code_version="c0ffee",
+        lakesmith_version="0.1.0",
+        environment="dev",
+        spark_application="local-1",
+        spark_jobs=4,
+    )
+    with monkeypatch.context() as earlier:
+        links = [RunRecord.schema.get_field_index(name) for name in ("spark_ui", "log")]
+        schema = RunRecord.schema.remove(links[0]).remove(links[1])
+        earlier.setattr(RunRecord, "schema", schema)
+        Ops(lake).append([run])
+    linked = replace(run, run_id="r2", log="/lake/logs/a.log", spark_ui="http://history/history/local-1/")
+    assert [RunRecord.from_row(row) for row in Ops(lake).read(RunRecord).to_pylist()] == [run]
+    Ops(lake).append([linked])
+    found = [RunRecord.from_row(row) for row in Ops(lake).read(RunRecord).to_pylist()]
+    assert sorted(found, key=lambda record: record.run_id) == [run, linked]
 
 
 def test_provenance_comes_back_from_a_commit() -> None:

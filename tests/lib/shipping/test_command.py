@@ -64,6 +64,10 @@ def test_a_secret_is_not_on_the_command_line(tmp_path: Path) -> None:
     made = composed(tmp_path, "submit: {deploy_mode: cluster}", environ=PLACES | secrets, master="yarn")
     assert made.withheld == tuple(sorted(secrets))
     assert "hush" not in " ".join(made.arguments)
+    # A secret in a variable that another one covers is one all the same.
+    covered = {"LAKESMITH__STORAGE_OPTIONS": "{key: hush}", "LAKESMITH__STORAGE_OPTIONS__KEY": "hush"}
+    made = composed(tmp_path, "submit: {deploy_mode: cluster}", environ=PLACES | covered, master="yarn")
+    assert made.withheld == tuple(sorted(covered))
     # Beside a driver here there is nothing to send.
     assert composed(tmp_path, environ=PLACES | secrets, master="yarn").withheld == ()
 
@@ -95,8 +99,9 @@ def test_what_no_cluster_can_do_is_refused(
 
 
 def test_the_largest_size_is_taken(tmp_path: Path) -> None:
-    given = settings(tmp_path, "submit: {sizes: {large: {executors: 9, cores: 8, memory: 30g}}}")
-    assert largest(["small", "large", "medium"], given) == SizeSettings(executors=9, cores=8, memory="30g")
+    given = settings(tmp_path, "submit: {sizes: {large: {executors: 9, memory: 30g}}}")
+    large = largest(["small", "large", "medium"], given)
+    assert (large.executors, large.cores, large.memory) == (9, 4, "30g")
     assert largest(["small"], given) == given.submit.sizes.small
     assert largest([], given) == given.submit.sizes.small
     with pytest.raises(ConfigurationError, match="'huge' is no size; sizes: small, medium, large"):

@@ -135,7 +135,9 @@ signal.pause()
 """
 
 
-@pytest.mark.parametrize(("told", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("told", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 143)]
+)
 def test_a_submitter_that_is_told_to_stop_lets_its_driver_write_that_down(
     tmp_path: Path, told: signal.Signals, code: int
 ) -> None:
