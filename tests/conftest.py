@@ -10,6 +10,9 @@ import sys
 
 import pytest
 
+# These run in Airflow's own environment, with a configuration of their own: `make test-airflow`.
+collect_ignore = ["airflow"]
+
 
 def pytest_configure() -> None:
     # pytest-spark starts its session itself. Where no `spark-submit` started the JVM, only this variable

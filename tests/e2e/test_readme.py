@@ -48,6 +48,8 @@ PAGES = [
     "docs/readiness.md",
     "docs/monitoring.md",
     "docs/site.md",
+    "docs/airflow.md",
+    "docs/mwaa.md",
 ]
 # Commands that have commands of their own.
 GROUPS = ("alerts", "catalog", "config", "metrics", "models", "quarantine", "site")
