@@ -135,7 +135,7 @@ class Declared:
         }
 
     @property
-    def place(self) -> dict[str, str]:
+    def place(self) -> dict[str, Any]:
         """Where operators find all this again when they run: in a worker, another process than the one that declares."""
         return {"project": str(self.settings.project_root), "environment": self.settings.environment}
 

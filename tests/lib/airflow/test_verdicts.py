@@ -31,7 +31,9 @@ def waiting(*states: str) -> list[dict[str, str]]:
         pytest.param(3, outcome(3, retryable=True), Action.FAIL, id="3"),
         pytest.param(6, outcome(6), Action.FAIL, id="6"),
         pytest.param(4, outcome(4, waiting=waiting("missing")), Action.RETRY, id="4"),
-        pytest.param(4, outcome(4, waiting=waiting("blocked", "missing")), Action.RETRY, id="4, in part blocked"),
+        pytest.param(
+            4, outcome(4, waiting=waiting("blocked", "missing")), Action.RETRY, id="4, in part blocked"
+        ),
         pytest.param(4, outcome(4, waiting=waiting("blocked")), Action.WAIT, id="4, all of it blocked"),
         pytest.param(4, None, Action.RETRY, id="4, nothing recorded"),
         pytest.param(5, outcome(5), Action.RETRY, id="5"),
@@ -48,7 +50,9 @@ def test_the_exit_code_and_the_record_decide(code: int | None, record: Any, acti
 
 
 def test_a_verdict_names_table_batch_reason_and_the_next_command() -> None:
-    found = judge(3, outcome(3, rejected={"2011-03-01": "2 of 3 rows are wrong"}), "lakesmith status --env prod")
+    found = judge(
+        3, outcome(3, rejected={"2011-03-01": "2 of 3 rows are wrong"}), "lakesmith status --env prod"
+    )
 
     assert found == Verdict(
         Action.FAIL,
