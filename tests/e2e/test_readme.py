@@ -51,6 +51,8 @@ PAGES = [
     "docs/monitoring.md",
     "docs/site.md",
     "docs/stack.md",
+    "docs/airflow.md",
+    "docs/mwaa.md",
 ]
 # Commands that have commands of their own.
 GROUPS = ("alerts", "catalog", "config", "metrics", "models", "quarantine", "site", "stack")

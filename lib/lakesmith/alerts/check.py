@@ -16,6 +16,7 @@ from lakesmith.alerts.channels.chosen import chosen_channels
 from lakesmith.alerts.decisions import Notice, Violation, due_notices, transitions
 from lakesmith.alerts.facts import NightFacts, Watched
 from lakesmith.alerts.messages import message
+from lakesmith.alerts.reported_rules import still
 from lakesmith.alerts.retraining import due_requests
 from lakesmith.alerts.rules import CHANNEL_FAILED, OF_THE_PRESENT, RULES
 from lakesmith.ledger.alerts import Alert, AlertEvent, AlertRecord, alerts_of, open_alerts
@@ -23,7 +24,7 @@ from lakesmith.ledger.nights import night_records
 from lakesmith.ledger.ops import now
 from lakesmith.ledger.retraining import RetrainingRecord
 
-__all__ = ["Checked", "check_night", "newest_night"]
+__all__ = ["Checked", "check_night", "newest_night", "report"]
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +157,58 @@ def check_night(
         unasked=unasked,
         requested=tuple(request.model for request in requests),
         recorded=record,
+    )
+
+
+def report(
+    watched: Watched,
+    rule: str,
+    violation: Violation,
+    night: date,
+    *,
+    channels: Sequence[Channel] | None = None,
+    moment: datetime | None = None,
+) -> Checked:
+    """Opens, or makes worse, one alert that only somebody else can know of, and tells the channels; all others stay as they are.
+
+    Args:
+        rule: one of `REPORTED`.
+        channels, moment: as in `check_night`.
+    """
+    ops, settings = watched.ledger.ops, watched.settings.alerts
+    severities = settings.rules.model_dump()
+    known = ops.records(AlertRecord)
+    clock = _Clock(moment or now(), known)
+    present = clock.present
+    if severities[rule] == _SILENT:
+        return Checked(night, standing=tuple(open_alerts(known).values()))
+    standing = open_alerts(known)
+    before = standing.get((rule, violation.subject))
+    if before is not None:
+        # A batch more of the same table makes it worse; the others are still not there.
+        names = tuple(dict.fromkeys((*before.names, *violation.names)))
+        violation = replace(violation, names=names)
+    others = [still(a) for a in standing.values() if a.rule == rule and a.subject != violation.subject]
+    rules = {**dict.fromkeys(RULES), CHANNEL_FAILED: None, rule: [*others, violation]}
+    # The others keep the night on which they were seen last.
+    kept = {(rule, other.subject) for other in others}
+    changes = clock.stamped(
+        record
+        for record in transitions(standing, rules, severities, night, present)
+        if record.key not in kept
+    )
+    ops.append(changes)
+    known += changes
+    wanted = chosen_channels(settings) if channels is None else channels
+    told, undelivered, deliveries = _tell(watched, wanted, known, night, clock)
+    ops.append(deliveries)
+    alerts = alerts_of([*known, *deliveries])
+    return Checked(
+        night=night,
+        opened=tuple(a for a in alerts if a.is_open and a.opened_at >= present),
+        standing=tuple(a for a in alerts if a.is_open),
+        told=told,
+        undelivered=undelivered,
     )
 
 

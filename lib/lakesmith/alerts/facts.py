@@ -15,6 +15,7 @@ from lakesmith.config.settings import AlertSettings, Settings
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.graph import TableGraph
 from lakesmith.contracts.project import Project
+from lakesmith.ledger.alerts import Alert, AlertRecord, open_alerts
 from lakesmith.ledger.circuit import Circuit, CircuitRecord
 from lakesmith.ledger.history import Ledger
 from lakesmith.ledger.model_events import ModelEvent
@@ -130,6 +131,11 @@ class NightFacts:
         records = self.watched.ledger.ops.records(RetrainingRecord)
         found = {model: standing_request(records, model) for model in self.watched.project.models}
         return {model: request for model, request in found.items() if request is not None}
+
+    @cached_property
+    def reported(self) -> Sequence[Alert]:
+        """The alerts that are open now, of whichever rule."""
+        return list(open_alerts(self.watched.ledger.ops.records(AlertRecord)).values())
 
     @cached_property
     def drift(self) -> Sequence[Mapping[str, Any]] | None:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from lakesmith.alerts import batch_rules, model_rules
+from lakesmith.alerts import batch_rules, model_rules, reported_rules
 from lakesmith.alerts.decisions import Violation
 from lakesmith.alerts.facts import NightFacts
 
-__all__ = ["CHANNEL_FAILED", "OF_THE_PRESENT", "RULES", "Rule"]
+__all__ = ["CHANNEL_FAILED", "OF_THE_PRESENT", "REPORTED", "RULES", "Rule"]
 
 Rule = Callable[[NightFacts], Sequence[Violation] | None]
 """What it says of a night; None when there is nothing to go by, so that what is open stays open."""
@@ -39,7 +39,12 @@ RULES: Mapping[str, Rule] = {
     "history_deviation": batch_rules.history_deviation,
     "slo_burn": model_rules.slo_burn,
     "retraining_requested": model_rules.retraining_requested,
+    "task_failed": reported_rules.task_failed,
+    "night_late": reported_rules.night_late,
 }
 
-OF_THE_PRESENT = frozenset({"circuit_open", "retraining_requested", "slo_burn"})
+REPORTED = frozenset({"night_late", "task_failed"})
+"""Rules whose alerts a scheduler opens (`lakesmith alerts report`); a check only tells whether they are over."""
+
+OF_THE_PRESENT = REPORTED | {"circuit_open", "retraining_requested", "slo_burn"}
 """Rules that tell how things are now, whatever night is looked at."""

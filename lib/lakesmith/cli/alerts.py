@@ -1,4 +1,4 @@
-"""`lakesmith alerts list | check | test`: what is wrong after a night, and whom that was told. Starts no JVM."""
+"""`lakesmith alerts list | check | report | test`: what is wrong after a night, and whom that was told. Starts no JVM."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lakesmith.alerts.check import Checked
     from lakesmith.ledger.alerts import Alert
 
-__all__ = ["check", "list_alerts", "send_test"]
+__all__ = ["check", "list_alerts", "report", "send_test"]
 
 _STYLES = {"critical": "bold red", "warning": "yellow"}
 
@@ -194,6 +194,58 @@ def _checked(found: Checked, invocation: Invocation) -> list[RenderableType]:
         if found.standing:
             lines.append(f"what to do: {invocation.command('alerts list --open')}")
     return lines
+
+
+def report(
+    rule: Annotated[str, typer.Option("--rule", metavar="RULE", help="task_failed or night_late.")],
+    subject: Annotated[
+        str, typer.Option("--subject", metavar="NAME", help="The table, LAYER.NAME; or dags.NAME.")
+    ],
+    night: Annotated[str, typer.Option("--date", metavar="DAY", help="The night.")],
+    text: Annotated[
+        str, typer.Option("--text", metavar="TEXT", help="What is wrong, with a link to the log.")
+    ],
+    batches: Annotated[
+        list[str] | None, typer.Option("--batch", metavar="DAY", help="A batch it is about; may be repeated.")
+    ] = None,
+    env: Env = None,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> int:
+    """Open an alert that only a scheduler can know of, and tell the channels.
+
+    What is open already is told again only when it got worse. The next check after the batches are there resolves it.
+
+    For example:
+
+        lakesmith alerts report --rule task_failed --subject silver.sales_lines --date 2011-03-01
+        --batch 2011-03-01 --text "no memory, see https://airflow/log"
+    """
+    from lakesmith.alerts.check import report as tell
+    from lakesmith.alerts.decisions import Violation
+    from lakesmith.alerts.rules import REPORTED
+    from lakesmith.contracts.days import parse_night
+    from lakesmith.engine.alerting import watched
+    from lakesmith.errors import UsageError
+
+    if rule not in REPORTED:
+        raise UsageError(f"{rule!r} is no rule that can be reported. Rules: {', '.join(sorted(REPORTED))}")
+    context = Invocation(env, project).open()
+    if not subject.startswith("dags."):
+        context.project.graph.contract(subject)
+    names = tuple(parse_night(batch).isoformat() for batch in batches or ())
+    found = tell(
+        watched(context), rule, Violation(subject, " ".join(text.split()), names), parse_night(night)
+    )
+    if as_json:
+        answer_json(found.to_json())
+    else:
+        for channel, number in found.told.items():
+            answer(f"{channel} was told of {count(number, 'alert')}")
+        for channel, reason in found.undelivered.items():
+            say_error(f"the channel {channel} took no message: {reason}")
+        answer(f"{rule}, {subject}: {'opened' if found.opened else 'known already'}.")
+    return 1 if found.undelivered else 0
 
 
 def send_test(env: Env = None, project: Project = None) -> int:

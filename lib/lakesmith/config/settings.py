@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
@@ -32,6 +34,7 @@ from lakesmith.config.durations import parse_days, parse_seconds
 from lakesmith.errors import SettingMissing
 
 __all__ = [
+    "AirflowSettings",
     "AlertRules",
     "AlertSettings",
     "ConnectionSettings",
@@ -59,6 +62,7 @@ __all__ = [
     "StackWorkers",
     "StagingSettings",
     "SubmitSettings",
+    "WaitSettings",
     "WebhookSettings",
 ]
 
@@ -123,6 +127,23 @@ def _scalar_text(value: object) -> object:
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int | float) else value
+
+
+def _lists(value: object) -> object:
+    return {key: _listed(inner) for key, inner in value.items()} if isinstance(value, dict) else value
+
+
+def _texts_below(value: object) -> object:
+    return {key: _conf_text(inner) for key, inner in value.items()} if isinstance(value, dict) else value
+
+
+def _day(value: object) -> object:
+    if value is None or isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError("expected a day, like 2011-03-01") from None
 
 
 class _Section(BaseModel):
@@ -400,6 +421,8 @@ class AlertRules(_Section):
     history_deviation: RuleSeverity = "warning"
     slo_burn: RuleSeverity = "warning"
     retraining_requested: RuleSeverity = "warning"
+    task_failed: RuleSeverity = "critical"
+    night_late: RuleSeverity = "critical"
     channel_failed: RuleSeverity = "critical"
 
 
@@ -661,6 +684,85 @@ class StackSettings(_Section):
         return {**ports, **further}
 
 
+class WaitSettings(_Section):
+    """How the scheduler waits for something.
+
+    Args:
+        poll: seconds between two looks.
+        timeout: seconds after which it gives up.
+    """
+
+    poll: _Seconds
+    timeout: _Seconds
+
+
+class AirflowSettings(_Section):
+    """The DAGs; see docs/airflow.md.
+
+    Args:
+        schedule: when a night begins, on the day after its batch; cron.
+        timezone: of the schedules, and of the day that a logical date falls on.
+        start: the first night; None stands for the first day of the sources.
+        granularity: one task a group of tables, or one a table.
+        groups: the tables of each group; none means ingest, features, score and watch, by layer.
+        connection: the Spark connection.
+        sizes: what contracts may name as `resources`, the smallest first.
+        pools: size -> pool; without an entry Airflow's default pool.
+        conf: size -> settings of Spark, by their full names.
+        py_files: Python files that are shipped with a job, separated by commas.
+        command: the `lakesmith` of the platform's environment: a path, or a name looked up beside spark-submit and on PATH.
+        outcomes: a folder that the scheduler's workers and the drivers share, for outcome records; None where drivers run on the
+            workers.
+        retry_delay: seconds before the first retry; twice as long before each further one.
+        longest_retry_delay: seconds that it grows to at most.
+        landing, blocked: how landing files and blocked batches are waited for.
+        deadline: seconds after its logical date within which a night should be done; None takes `nights_on_time` of conf/slo.yml.
+        backfills: ranges of one table or group that a backfill runs at once, at most.
+        training, maintenance: when these are; cron.
+        approval: whether a person must approve a promotion.
+    """
+
+    schedule: str = "0 3 * * *"
+    timezone: str = "UTC"
+    start: Annotated[date | None, BeforeValidator(_day)] = None
+    granularity: Literal["group", "table"] = "group"
+    groups: Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(_lists)] = Field(default_factory=dict)
+    connection: str = "spark_default"
+    sizes: _Texts = ("small", "medium", "large")
+    pools: Mapping[str, str] = Field(default_factory=dict)
+    conf: Annotated[Mapping[str, Mapping[str, str]], BeforeValidator(_texts_below)] = Field(
+        default_factory=dict, repr=False
+    )
+    py_files: str | None = None
+    command: str = "lakesmith"
+    outcomes: str | None = None
+    retry_delay: _Seconds = 300
+    longest_retry_delay: _Seconds = 3600
+    landing: WaitSettings = WaitSettings(poll="1m", timeout="12h")  # type: ignore[arg-type]  # as files say it
+    blocked: WaitSettings = WaitSettings(poll="10m", timeout="24h")  # type: ignore[arg-type]  # as files say it
+    deadline: Annotated[PositiveInt | None, BeforeValidator(lambda v: v if v is None else _seconds(v))] = None
+    backfills: PositiveInt = 2
+    training: str = "0 6 * * 1"
+    maintenance: str = "0 5 * * 0"
+    approval: bool = False
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (OSError, ValueError):
+            raise ValueError(f"there is no time zone {value!r}; write it like Europe/London") from None
+        return value
+
+    @model_validator(mode="after")
+    def _known_sizes(self) -> Self:
+        for name in (*self.pools, *self.conf):
+            if name not in self.sizes:
+                raise ValueError(f"pools and conf name a size {name!r}; sizes: {', '.join(self.sizes)}")
+        return self
+
+
 @dataclass(frozen=True)
 class EffectiveSetting:
     """One setting as it is in force.
@@ -713,6 +815,7 @@ class Settings(_Section):
     alerts: AlertSettings = AlertSettings()
     connections: Mapping[str, ConnectionSettings] = Field(default_factory=dict, repr=False)
     stack: StackSettings = StackSettings()
+    airflow: AirflowSettings = AirflowSettings()
     storage_options: Mapping[str, SecretStr] = Field(default_factory=dict)
     parameters: Mapping[str, Scalar] = Field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)

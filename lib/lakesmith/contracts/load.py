@@ -47,6 +47,8 @@ def load_project(
     expectation_types: Mapping[str, frozenset[str]] = _NO_TYPES,
     model_overrides: Mapping[str, Mapping[str, Any]] = _NO_OVERRIDES,
     setting_origins: Mapping[str, str] = _NO_ORIGINS,
+    *,
+    with_suites: bool = True,
 ) -> Project:
     """The tables, sources and models that the files of a project declare.
 
@@ -55,6 +57,8 @@ def load_project(
         expectation_types: expectation types of the project's own modules, with the names of their parameters.
         model_overrides: what `settings.models` changes in the models' files.
         setting_origins: `settings.origins`, so that a mistake in such a change is reported where it was made.
+        with_suites: False leaves every suite empty and unread: whoever only needs the graph need not know a project's own
+            expectation types.
 
     Raises:
         InvalidProject: the files hold mistakes; it lists all of them.
@@ -91,7 +95,11 @@ def load_project(
     check_links(root, tables, sources, declared)
     for model in models.values():
         check_model(model, tables)
-    suites = _suites(root, tables, expectation_types, problems)
+    suites = (
+        _suites(root, tables, expectation_types, problems)
+        if with_suites
+        else {name: Suite(name) for name in tables}
+    )
     for name in sorted(tables.keys() - suites.keys() - misnamed):
         message = f'is missing; a suite without rules is {{"name": "{name}", "expectations": []}}'
         problems.append(Problem(f"{_SUITES}/{name}.json", "", message))

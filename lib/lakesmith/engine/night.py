@@ -16,6 +16,7 @@ from lakesmith.engine.alerting import after_night
 from lakesmith.engine.context import Context
 from lakesmith.engine.outcome import NightResult, TableResult
 from lakesmith.errors import InputMissing, SparkLost, Stopped
+from lakesmith.ledger.nights import night_records
 from lakesmith.ledger.ops import now
 from lakesmith.ledger.plan import Asked, Plan, Step, make_plan, with_needed
 from lakesmith.ledger.records import NightRecord
@@ -108,7 +109,8 @@ def execute(context: Context, plan: Plan, progress: Progress | None = None) -> N
 
     Every table is judged again when its turn comes: what its parents published, or did not, decides. A signal to stop, or a
     JVM that is gone, ends it; the tables after that are not in the result. After a plan for the whole graph one record names the
-    version of every table. After that alerts are checked, unless somebody told the process to end.
+    version of every table; also where its tables were run by other processes before, so that nothing was left to do. After that
+    alerts are checked, unless somebody told the process to end.
     """
     if plan.steps:
         # Here, not above: a night with nothing to do must not pay for importing Spark.
@@ -148,7 +150,7 @@ def execute(context: Context, plan: Plan, progress: Progress | None = None) -> N
         decisions = decide(context, plan.nights)
     night = NightResult(plan.nights, results, time.monotonic() - began, decisions)
     context.events.night_ended(night)
-    if plan.steps and _is_whole(context, plan.nights, results):
+    if _is_whole(context, plan.nights, results) and (plan.steps or _is_unrecorded(context, plan)):
         _record_night(context, plan, night)
     if night.stopped:
         return night
@@ -174,6 +176,17 @@ def _is_whole(context: Context, nights: BatchRange, tables: Collection[str]) -> 
     """True when the turn of every table came that has a batch in those nights; with a lag it may have none yet."""
     judge = context.judge
     return all(table in tables for table in judge.graph.order if judge.due(table, nights) is not None)
+
+
+def _is_unrecorded(context: Context, plan: Plan) -> bool:
+    """True when all is done and no record says so: its tables were run one by one, or in parts."""
+    if plan.waiting or any(plan.left_in.values()) or not plan.untouched:
+        return False
+    first, last = plan.nights.first, plan.nights.last
+    return not any(
+        record.complete and record.first <= first and last <= record.last
+        for record in night_records(context.ledger.ops)
+    )
 
 
 def current_versions(context: Context) -> dict[str, int]:

@@ -120,11 +120,26 @@ def submit_night(file: Path, arguments: Sequence[str]) -> ExitCode:
     """Runs several tables, or all, in dependency order in one session."""
     parser = _parser(file.name, "Runs tables of a range of nights, in dependency order.")
     parser.add_argument("--table", action="append", default=[], help="only this table; may be repeated")
+    parser.add_argument(
+        "--stale-only", action="store_true", help="only what was published and has changed since"
+    )
 
     def run(options: argparse.Namespace) -> NightResult:
+        if options.stale_only and options.force:
+            raise UsageError(
+                "--stale-only repairs what was published before, --force reaches further; choose one"
+            )
         context = _opened(options.env, file)
         nights = _nights(options)
-        plan = plan_nights(context, nights, options.table, force=options.force, look_back=len(nights) == 1)
+        look_back = len(nights) == 1 and not options.stale_only
+        plan = plan_nights(
+            context,
+            nights,
+            options.table,
+            force=options.force,
+            stale_only=options.stale_only,
+            look_back=look_back,
+        )
         return execute(context, plan)
 
     return _guarded(parser, arguments, run)
@@ -157,10 +172,11 @@ def submit_training(file: Path, arguments: Sequence[str]) -> ExitCode:
     parser.add_argument("--promote", action="store_true", help="make it the champion if every gate passes")
     parser.add_argument("--if-requested", action="store_true", help="only if alerts have requested it")
     parser.add_argument("--env", default=None, help="the environment: conf/<env>.yml")
+    parser.add_argument("--outcome", type=Path, help="write what came of it to this file, as JSON")
     log_to_stderr()
     options = parser.parse_args(arguments)
     try:
-        with stops_on_signals():
+        with stops_on_signals(), outcome_in_any_case(options.outcome):
             from lakesmith.engine.keeping import requested, train_and_keep
 
             context = _opened(options.env, file)
@@ -169,6 +185,7 @@ def submit_training(file: Path, arguments: Sequence[str]) -> ExitCode:
                 request = requested(context, declaration.name)
                 if request is None:
                     log.info("%s: no retraining is requested", declaration.name)
+                    _write_training(options.outcome, ExitCode.DONE, declaration.name, None, "")
                     return ExitCode.DONE
                 options.reason = f"requested on {request.night}: {request.reason}"
             night = parse_night(options.as_of) if options.as_of else None
@@ -181,7 +198,29 @@ def submit_training(file: Path, arguments: Sequence[str]) -> ExitCode:
     for verdict in trained.verdicts:
         log.log(logging.INFO if verdict.passed else logging.ERROR, "%s: %s", verdict.gate, verdict.text)
     log.info("%s version %d is %s (run %s)", event.model, event.version, event.event, event.run_id)
-    return ExitCode.DONE if trained.passed else ExitCode.REJECTED
+    code = ExitCode.DONE if trained.passed else ExitCode.REJECTED
+    refused = "; ".join(verdict.text for verdict in trained.verdicts if not verdict.passed)
+    said = f"{event.model} version {event.version} is refused by its gates: {refused}" if refused else ""
+    _write_training(options.outcome, code, event.model, event.version, said)
+    return code
+
+
+def _write_training(path: Path | None, code: ExitCode, model: str, version: int | None, refused: str) -> None:
+    """The outcome of a training; `version` is None where none was requested."""
+    if path is None:
+        return
+    found = {
+        "exit_code": int(code),
+        "outcome": code.name.lower(),
+        "retryable": False,
+        "complete": code is ExitCode.DONE,
+        "error": refused or None,
+        "tables": [],
+        "model": model,
+        "version": version,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
 def submit_extracts(file: Path, arguments: Sequence[str]) -> ExitCode:

@@ -37,6 +37,29 @@ STACK = {
     "ports.spark_history": 18080,
     "ports.airflow": 8080,
 }
+AIRFLOW = {
+    "schedule": "0 3 * * *",
+    "timezone": "UTC",
+    "start": None,
+    "granularity": "group",
+    "connection": "spark_default",
+    "sizes": ["small", "medium", "large"],
+    "py_files": None,
+    "command": "lakesmith",
+    "outcomes": None,
+    "retry_delay": 300,
+    "longest_retry_delay": 3600,
+    "landing.poll": 60,
+    "landing.timeout": 43200,
+    "blocked.poll": 600,
+    "blocked.timeout": 86400,
+    "deadline": None,
+    "backfills": 2,
+    "training": "0 6 * * 1",
+    "maintenance": "0 5 * * 0",
+    "approval": False,
+}
+
 ALERTS = {
     "log": True,
     "cool_down": 72000,
@@ -64,6 +87,8 @@ ALERTS = {
     "rules.history_deviation": "warning",
     "rules.slo_burn": "warning",
     "rules.retraining_requested": "warning",
+    "rules.task_failed": "critical",
+    "rules.night_late": "critical",
     "rules.channel_failed": "critical",
     "history.weeks": 13,
     "history.least": 6,
@@ -199,6 +224,7 @@ def test_effective_lists_every_setting_with_its_origin(write: Write) -> None:
         EffectiveSetting("openlineage.api_key", None, "default"),
         *(EffectiveSetting(f"alerts.{key}", value, "default") for key, value in ALERTS.items()),
         *(EffectiveSetting(f"stack.{key}", value, "default") for key, value in STACK.items()),
+        *(EffectiveSetting(f"airflow.{key}", value, "default") for key, value in AIRFLOW.items()),
         EffectiveSetting(
             "storage_options.aws_secret_access_key",
             "********",
@@ -376,7 +402,7 @@ def test_of_two_variables_the_deeper_one_wins(write: Write) -> None:
 
 ALLOWED = (
     "landing_root, lake_root, jars_dir, clean_build, spark, submit, log, lease, publish, staging, quality, serving, "
-    "retention, maintenance, monitoring, mlflow, openlineage, alerts, connections, stack, "
+    "retention, maintenance, monitoring, mlflow, openlineage, alerts, connections, stack, airflow, "
     "storage_options, parameters, models"
 )
 
@@ -617,7 +643,7 @@ def test_secrets_are_readable_on_purpose_only(write: Write) -> None:
     for shown in (repr(settings), str(settings), f"{settings.spark}", repr(settings.mlflow)):
         assert SECRET not in shown
     assert SECRET not in repr(settings.effective())
-    masked = {e.key: e.value for e in settings.effective() if "*" in str(e.value)}
+    masked = {e.key: e.value for e in settings.effective() if "****" in str(e.value)}
     assert masked == {
         "spark.conf.spark.hadoop.fs.s3a.secret.key": "********",
         "mlflow.tracking_uri": "https://********@mlflow.example",
