@@ -4,7 +4,7 @@ Owns the layout of a run: parameters, metrics with their intervals, inputs with 
 
     model/              the Spark model, with `lakesmith.json` beside MLflow's files
     training.json       the recipe: versions, as-of dates, seed, winner; what `reproduce` follows
-    evaluation.json     test and validation of model, baselines and champion
+    evaluation.json     test and validation of model, baselines and champion; the test by segment
     trials.json         everything that was tried
     baseline_profile.json   the training rows' distributions, for drift
     model_card.md  plots/*.png  declaration.yml

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from judged_shop import DRIFT, MONITORING, PERFORMANCE, JudgedShop
+from judged_shop import DRIFT, PERFORMANCE, PROFILES, JudgedShop
 from lakesmith.contracts.days import BatchRange
 from lakesmith.errors import ExitCode
 from lakesmith.ledger.baselines import BaselineRecord
@@ -24,11 +23,20 @@ LABELLED = 38
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, first_watched: WatchedShop) -> JudgedShop:
-    """Every night of which labels are known, in one backfill; only to be read or copied."""
-    shop = JudgedShop.from_watched(first_watched, tmp_path_factory.mktemp("judged") / "shop")
+def profiled(tmp_path_factory: pytest.TempPathFactory, first_watched: WatchedShop) -> JudgedShop:
+    """The shop with profiles and drift of all days, and nothing judged; only to be copied."""
+    shop = JudgedShop.from_watched(first_watched, tmp_path_factory.mktemp("profiled") / "shop")
     # Drift looks back over all profiles.
-    found = shop.nights(1, LABELLED + 7, MONITORING)
+    found = shop.nights(1, LABELLED + 7, [PROFILES, DRIFT])
+    assert found.exit_code is ExitCode.DONE, found.to_json()
+    return shop
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, profiled: JudgedShop) -> JudgedShop:
+    """Every night of which labels are known, in one backfill; only to be read or copied."""
+    shop = again(profiled, tmp_path_factory.mktemp("judged") / "shop")
+    found = shop.nights(1, LABELLED + 7, [PERFORMANCE])
     assert found.exit_code is ExitCode.DONE, found.to_json()
     return shop
 
@@ -95,10 +103,11 @@ def test_they_stand_beside_the_version_s_own_test(built: JudgedShop) -> None:
     assert sliced["test_value"] == pytest.approx(segment.value, abs=1e-9)
 
 
-def test_nights_give_what_the_range_gives_and_a_rerun_is_a_no_op(built: JudgedShop, tmp_path: Path) -> None:
-    shop = again(built, tmp_path / "shop")
-    by_range = digests(shop.context(), [PERFORMANCE])
-    shutil.rmtree(shop.root / "lake" / "monitoring" / "model_performance")
+def test_nights_give_what_the_range_gives_and_a_rerun_is_a_no_op(
+    built: JudgedShop, profiled: JudgedShop, tmp_path: Path
+) -> None:
+    shop = again(profiled, tmp_path / "shop")
+    by_range = digests(built.context(), [PERFORMANCE])
     for number in range(FIRST, LABELLED + 1):
         assert shop.nights(number + 7, None, [PERFORMANCE]).exit_code is ExitCode.DONE
     assert digests(shop.context(), [PERFORMANCE]) == by_range
@@ -118,7 +127,7 @@ def test_a_batch_waits_for_labels_and_only_for_those(built: JudgedShop) -> None:
     state = built.context().judge.judge(nights, [PERFORMANCE])[PERFORMANCE][night(LABELLED + 1)]
     assert (str(state.state), state.reason) == (
         "blocked",
-        f"needs gold.next_week {night(LABELLED + 1)}, which is missing",
+        f"needs gold.next_week {night(LABELLED + 1)}, which is blocked",
     )
     # Before the first champion there is nothing to judge.
     assert built.states_of(PERFORMANCE, FIRST, FIRST + 6) == {}
@@ -134,7 +143,7 @@ def test_labels_that_turn_around_are_concept_drift_where_inputs_are_stable(
     turned = f'(F.col("revenue").isNotNull() != (F.col("batch_date") >= F.lit("{night(LABELLED)}")))'
     shop.edit("jobs/gold/next_week.py", 'F.col("revenue").isNotNull()', turned)
     nights = (LABELLED + 5, LABELLED + 7)
-    assert shop.nights(*nights, ["gold.next_week"]).exit_code is ExitCode.DONE
+    assert shop.nights(8, LABELLED + 7, ["gold.next_week"]).exit_code is ExitCode.DONE
     assert shop.states_of(PERFORMANCE, *nights) == {36: "fresh", 37: "fresh", 38: "stale"}
 
     assert shop.nights(*nights, [PERFORMANCE]).exit_code is ExitCode.DONE
