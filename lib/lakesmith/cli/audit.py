@@ -30,7 +30,7 @@ def command(
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show who restored, forced, replayed or forgot something, when and why; the newest first.
+    """Show who restored, forced, replayed, forgot or extracted something again, when and why.
 
     With --json all of it. No JVM.
 

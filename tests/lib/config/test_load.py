@@ -702,3 +702,25 @@ def test_the_environments_of_the_repository_load(environment: str) -> None:
         assert settings.lake_root == str(root / ".lake")
     else:
         assert (settings.landing, settings.lake) == (None, None)
+
+
+def test_a_password_of_a_connection_is_taken_word_for_word_and_never_shown(write: Write) -> None:
+    url = "connections: {erp: {url: 'jdbc:postgresql://db/erp', properties: {ApplicationName: lake, sslpassword: x}}}"
+    root = write(base=url)
+    for password in ("007", "null?", "[x: 1", "{a", "# b", "'", " end ", 'wie\'s "soll"'):
+        settings = load_settings("dev", root, {"LAKESMITH__CONNECTIONS__ERP__PASSWORD": password})
+        erp = settings.connections["erp"]
+        assert erp.password is not None
+        assert erp.password.get_secret_value() == password
+        assert (erp.driver_class, erp.timeout) == ("org.postgresql.Driver", 3600)
+        shown = {s.key: s.value for s in settings.effective() if s.key.startswith("connections")}
+        assert shown == {
+            "connections.erp.url": "jdbc:postgresql://db/erp",
+            "connections.erp.user": None,
+            "connections.erp.password": "********",
+            "connections.erp.driver": None,
+            "connections.erp.timeout": 3600,
+            "connections.erp.properties.ApplicationName": "lake",
+            "connections.erp.properties.sslpassword": "********",
+        }
+        assert "sslpassword" not in repr(settings)
