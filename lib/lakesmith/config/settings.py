@@ -644,7 +644,7 @@ class StackSettings(_Section):
     airflow: Annotated[Path, Field(strict=False)] = Path(".venv-airflow")
     dags: Annotated[Path, Field(strict=False)] = Path("airflow/dags")
     bucket: str = "lakesmith"
-    patience: _Seconds = 300
+    patience: _Seconds = 600
     workers: StackWorkers = StackWorkers()
     ports: StackPorts = StackPorts()
     environment: Annotated[Mapping[str, str], BeforeValidator(_conf_text)] = Field(

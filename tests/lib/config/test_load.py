@@ -24,7 +24,7 @@ STACK = {
     "airflow": ".venv-airflow",
     "dags": "airflow/dags",
     "bucket": "lakesmith",
-    "patience": 300,
+    "patience": 600,
     "workers.count": 2,
     "workers.cores": 1,
     "workers.memory": "2g",
