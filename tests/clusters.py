@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -105,6 +106,8 @@ def _daemon(conf: Path, *arguments: str) -> Iterator[Iterator[str]]:
     try:
         yield lines()
     finally:
-        os.killpg(process.pid, 15)
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait(LIMIT_SECONDS)
         reader.join(LIMIT_SECONDS)
+        if process.stderr is not None:
+            process.stderr.close()

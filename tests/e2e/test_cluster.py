@@ -173,11 +173,8 @@ def waiting(folder: Path, environ: dict[str, str], tmp_path: Path) -> tuple[Path
     text = job.read_text()
     start = "    return"
     assert start in text
-    job.write_text(
-        text.replace(
-            start, "    import signal\n\n    print('at work', flush=True)\n    signal.pause()\n" + start, 1
-        )
-    )
+    waits = "    import signal\n\n    print('at work', flush=True)\n    signal.pause()\n"
+    job.write_text(text.replace(start, waits + start, 1) + "\n\nreadings.main()\n")
     build_archive(root, root / "dist")
     Workspace(root).land(1, ("m1", 3))
     roots = {"LAKESMITH__LANDING_ROOT": str(root / "landing"), "LAKESMITH__LAKE_ROOT": str(root / "lake")}

@@ -145,7 +145,14 @@ def _found(env: str | None, project: Path | None, archive: Path | None) -> tuple
 def _job(job: str, shipped: Path, graph: TableGraph, tables: Sequence[str]) -> tuple[Path, Sequence[str]]:
     """The job's file, and the tables whose contracts say what it needs."""
     if job in graph.contracts:
-        return shipped / graph.contracts[job].job, [job]
+        named = graph.contracts[job].job
+        if ".main(" not in (shipped / named).read_text(encoding="utf-8"):
+            # It would define its transform, do nothing and answer 0.
+            raise UsageError(
+                f"{named} is no program: nothing in it calls main(). End it with "
+                f'`if __name__ == "__main__": <transform>.main()`, then: make package'
+            )
+        return shipped / named, [job]
     found = sorted((shipped / "jobs").rglob(f"{job}.py"))
     if len(found) == 1:
         return found[0], tables or graph.order

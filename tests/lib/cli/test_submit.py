@@ -24,6 +24,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     contract.write_text(contract.read_text() + "resources: medium\n")
     (root / "conf" / "prod.yml").write_text("clean_build: true\nspark: {master: 'spark://host:7077'}\n")
     (root / "jobs" / "night.py").write_text("night = 1\n")
+    for job in (root / "jobs" / "gold" / "usage.py", root / "jobs" / "silver" / "readings.py"):
+        job.write_text(job.read_text() + f"\n\nif __name__ == '__main__':\n    {job.stem}.main()\n")
     (root / ".jars").mkdir()
     (root / ".jars" / "jars.lock").write_text("")
     spark = tmp_path / "spark"
@@ -97,6 +99,12 @@ def test_a_job_that_the_archive_does_not_hold(ask: Ask, project: Path) -> None:
     assert answer.code == 2
     assert "'gold.usge' is no job of the archive. Jobs: night, bronze.readings, " in answer.err
     assert "make package" in answer.err
+
+
+def test_a_job_file_that_is_no_program_is_refused(ask: Ask, project: Path) -> None:
+    answer = ask("submit", "bronze.readings", "--master", "local[*]", "--show")
+    assert answer.code == 2
+    assert "jobs/bronze/readings.py is no program: nothing in it calls main()." in answer.err
 
 
 def test_without_an_archive_the_command_that_makes_one(ask: Ask, project: Path) -> None:
