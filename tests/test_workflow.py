@@ -15,7 +15,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
 CI_RUN = ROOT / ".ci" / "run"
-PROMISED = {"check", "test", "demo", "wheel-check"}
+PROMISED = {"check", "test", "demo", "wheel-check", "airflow", "test-airflow"}
 
 
 def makefile_targets() -> set[str]:

@@ -20,6 +20,17 @@ def night_of(dag: Any, day: str) -> Any:
     return dag.test(logical_date=datetime.fromisoformat(f"{day}T03:00:00").replace(tzinfo=UTC))
 
 
+@pytest.fixture
+def meters(lake: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small project of another domain, which DAGs are declared from."""
+    project = lake / "meters"
+    shutil.copytree(METERS, project)
+    (lake / "landing" / "readings").mkdir(parents=True)
+    monkeypatch.setenv("LAKESMITH_PROJECT", str(project))
+    monkeypatch.setenv("LAKESMITH__JARS_DIR", str(ROOT / ".jars"))
+    return project
+
+
 def test_a_night_runs_from_landing_files_to_monitoring(metadata: None, load: Any, lake: Path) -> None:
     from airflow.models.asset import AssetEvent, AssetModel
     from sqlalchemy import select
@@ -51,19 +62,13 @@ def test_a_night_runs_from_landing_files_to_monitoring(metadata: None, load: Any
 
 
 def test_a_rejected_batch_fails_without_a_retry_and_is_told_with_a_link(
-    metadata: None, load: Any, lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, webhook: Webhook
+    metadata: None, load: Any, meters: Path, lake: Path, webhook: Webhook
 ) -> None:
-    project = tmp_path / "meters"
-    shutil.copytree(METERS, project)
-    shutil.copy(ROOT / "conf" / "base.yml", project / "conf" / "base.yml")
     landing = lake / "landing" / "readings"
-    landing.mkdir(parents=True)
     # Most lines are no numbers: more are quarantined than the contract lets pass.
     (landing / "2024-01-01.csv").write_text(
         "Meter,kWh,Street\nm1,5,High St\nm2,much,Low St\nm3,a lot,Low St\n"
     )
-    monkeypatch.setenv("LAKESMITH_PROJECT", str(project))
-    monkeypatch.setenv("LAKESMITH__JARS_DIR", str(ROOT / ".jars"))
 
     run = night_of(load("lakesmith_nightly"), "2024-01-01")
 
@@ -151,3 +156,26 @@ def test_the_exit_code_decides_about_a_retry(
     assert type(failed.value).__name__ == error
     assert str(failed.value).startswith(said)
     assert "See: lakesmith status --from 2010-12-03 --to 2010-12-03 --env dev" in str(failed.value)
+
+
+def test_a_backfill_runs_the_ranges_of_the_plan_and_nothing_else(
+    metadata: None, load: Any, meters: Path, lake: Path
+) -> None:
+    for day in ("2024-01-01", "2024-01-02", "2024-01-04"):
+        (lake / "landing" / "readings" / f"{day}.csv").write_text("Meter,kWh,Street\nm1,5,High St\n")
+    asked = {"from": "2024-01-01", "to": "2024-01-04", "tables": ["bronze.readings"], "stale_only": False}
+
+    run = load("lakesmith_backfill").test(run_conf=asked)
+
+    assert str(run.state) == "success"
+    found = [
+        (t.task_id, t.map_index, str(t.state)) for t in run.get_task_instances() if t.task_id == "ingest"
+    ]
+    assert sorted(found) == [("ingest", 0, "success"), ("ingest", 1, "success")]
+    states = json.loads(
+        lakesmith(
+            "status", "--from", "2024-01-01", "--to", "2024-01-04", "--table", "bronze.readings", "--json",
+            "--project", str(meters),
+        )
+    )  # fmt: skip
+    assert list(states_of(states)) == ["fresh", "fresh", "missing", "fresh"]
