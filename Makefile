@@ -149,7 +149,7 @@ demo: env ## 120 simulated days through the whole graph, then what to try next
 # --- the servers of a platform on this machine ---------------------------------------------------------------------
 
 .PHONY: stack
-stack: env ## Start PostgreSQL, MLflow, S3, Spark and Airflow on this machine, and show where they are
+stack: env airflow ## Start PostgreSQL, MLflow, S3, Spark and Airflow on this machine, and show where they are
 	$(BIN)/lakesmith stack up --env stack
 
 .PHONY: stack-status
