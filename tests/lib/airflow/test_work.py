@@ -21,7 +21,7 @@ def test_groups_follow_from_layers_and_from_who_reads_a_model() -> None:
         "ingest": [t for t in GRAPH.order if t.startswith(("bronze.", "silver."))],
         "features": ["gold.daily_sales", "gold.customer_features", "gold.repurchase_labels"],
         "score": ["gold.customer_scores", "gold.customer_scores_shadow"],
-        "watch": ["monitoring.profile_metrics", "monitoring.drift_metrics"],
+        "watch": [t for t in GRAPH.order if t.startswith("monitoring.")],
     }
 
 

@@ -21,9 +21,11 @@ log = logging.getLogger("lakesmith.of.a.test")
 
 @pytest.fixture(autouse=True)
 def levels() -> Iterator[None]:
-    """The levels as they were before."""
+    """The levels of a new process; those that other tests left are put back."""
     loggers = [logging.getLogger(), logging.getLogger("lakesmith")]
     before = [logger.level for logger in loggers]
+    for logger, level in zip(loggers, (logging.WARNING, logging.NOTSET), strict=True):
+        logger.setLevel(level)
     yield
     for logger, level in zip(loggers, before, strict=True):
         logger.setLevel(level)

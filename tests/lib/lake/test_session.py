@@ -57,7 +57,7 @@ def test_ctrl_c_stays_pythons_own(spark_session: SparkSession) -> None:
 
 @pytest.mark.parametrize(
     ("place", "folder"),
-    [("logs/events", (ROOT / "logs/events").as_uri()), ("s3a://bucket/events", "s3a://bucket/events")],
+    [("events", str(ROOT / ".lake" / "events")), ("s3a://bucket/events", "s3a://bucket/events")],
 )
 def test_events_go_where_the_settings_say(place: str, folder: str) -> None:
     found = session_settings(load_settings("dev", ROOT, environ={"LAKESMITH__SPARK__EVENT_LOG": place}))
