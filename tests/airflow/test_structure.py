@@ -133,18 +133,16 @@ def test_limits_resources_and_owners_are_those_of_the_contracts(
     load: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAKESMITH__AIRFLOW__POOLS", "{small: spark_small}")
-    monkeypatch.setenv("LAKESMITH__AIRFLOW__CONF", "{small: {spark.executor.memory: 3g}}")
+    monkeypatch.setenv("LAKESMITH__SUBMIT__SIZES__SMALL", "{executors: 3, cores: 2, memory: 3g}")
 
     task = load("lakesmith_nightly").task_dict["score"]
 
     assert (task.retries, task.execution_timeout) == (2, timedelta(hours=2))
     assert (task.retry_delay, task.max_retry_delay) == (timedelta(minutes=5), timedelta(hours=1))
     assert task.retry_exponential_backoff
-    assert (task.pool, task.conf, task.owner) == (
-        "spark_small",
-        {"spark.executor.memory": "3g"},
-        "retail-analytics",
-    )
+    assert (task.pool, task.owner) == ("spark_small", "retail-analytics")
+    given = (task.num_executors, task.executor_cores, task.executor_memory, task.total_executor_cores)
+    assert given == (3, 2, "3g", 6)
 
 
 def test_the_logical_date_is_the_batch_and_days_are_caught_up_one_by_one(load: Any) -> None:

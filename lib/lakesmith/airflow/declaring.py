@@ -19,7 +19,7 @@ from croniter import croniter
 from lakesmith.airflow.notices import night_is_late, told_of_failures
 from lakesmith.airflow.work import Work, night_work
 from lakesmith.config.load import PROJECT_VARIABLE, load_settings
-from lakesmith.config.settings import AirflowSettings, Settings
+from lakesmith.config.settings import AirflowSettings, Settings, SizeSettings
 from lakesmith.contracts.graph import TableGraph
 from lakesmith.contracts.load import load_project
 from lakesmith.contracts.project import Project
@@ -141,11 +141,26 @@ class Declared:
 
     def submission(self, work: Work | None = None) -> dict[str, Any]:
         """How a job is submitted: the connection, what is shipped, and of a task of a night its tables, limits and resources."""
-        found = {**self.place, "conn_id": self.airflow.connection, "py_files": self.airflow.py_files}
+        found = {**self.place, "conn_id": self.airflow.connection, "py_files": self._archive}
         if work is None:
             return found
-        conf = dict(self.airflow.conf.get(work.size, {}))
-        return {**found, "tables": work.tables, "conf": conf, "owner": self.owner(work), **self.limits(work)}
+        size: SizeSettings = getattr(self.settings.submit.sizes, work.size)
+        given = {
+            "num_executors": size.executors,
+            "executor_cores": size.cores,
+            "executor_memory": size.memory,
+            # What a standalone cluster is told in place of the number of executors.
+            "total_executor_cores": size.executors * size.cores,
+        }
+        return {**found, **given, "tables": work.tables, "owner": self.owner(work), **self.limits(work)}
+
+    @property
+    def _archive(self) -> str | None:
+        """The code that is shipped with a job; None where the cluster's machines have it."""
+        named = self.settings.submit.archive
+        if named is None or "://" in named:
+            return named
+        return str(self.settings.project_root / named)
 
     def limits(self, work: Work) -> dict[str, Any]:
         """How often, after how long, for how long and in which pool a task is tried: as its contracts say."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
-from lakesmith.config.settings import AirflowSettings
+from lakesmith.config.settings import AirflowSettings, SizesSettings
 from lakesmith.contracts.graph import TableGraph
 from lakesmith.errors import ConfigurationError
 
@@ -19,6 +19,7 @@ DEFAULT_GROUPS = ("ingest", "features", "score", "watch")
 """In their order: landing files and what is typed from them, what is made of that, scores, monitoring."""
 
 _INGEST, _FEATURES, _SCORE, _WATCH = range(4)
+_SIZES = SizesSettings.names()
 _BY_LAYER = {"bronze": _INGEST, "silver": _INGEST, "monitoring": _WATCH}
 
 
@@ -49,14 +50,14 @@ def night_work(graph: TableGraph, settings: AirflowSettings) -> tuple[Work, ...]
     """The tasks of a night, each after those that it needs.
 
     Raises:
-        ConfigurationError: `airflow.groups` does not fit the graph, or a contract names resources that `airflow.sizes` lacks.
+        ConfigurationError: `airflow.groups` does not fit the graph, or a contract names resources that are no size.
     """
     for table in graph.order:
         contract = graph.contracts[table]
-        if contract.resources not in settings.sizes:
+        if contract.resources not in _SIZES:
             raise ConfigurationError(
-                f"{contract.file}: resources: {contract.resources!r} is no size of airflow.sizes "
-                f"({', '.join(settings.sizes)}). Name one of these, or add it in conf/base.yml."
+                f"{contract.file}: resources: {contract.resources!r} is no size. Name one of {', '.join(_SIZES)}; "
+                f"submit.sizes says what each is."
             )
     if settings.granularity == "table":
         return tuple(
@@ -123,5 +124,5 @@ def _work(
         sources=tuple(dict.fromkeys(i.source for c in contracts for i in c.inputs if i.source)),
         retries=max(contract.retries for contract in contracts),
         timeout=sum(contract.timeout for contract in contracts),
-        size=max((contract.resources for contract in contracts), key=settings.sizes.index),
+        size=max((contract.resources for contract in contracts), key=_SIZES.index),
     )

@@ -133,10 +133,6 @@ def _lists(value: object) -> object:
     return {key: _listed(inner) for key, inner in value.items()} if isinstance(value, dict) else value
 
 
-def _texts_below(value: object) -> object:
-    return {key: _conf_text(inner) for key, inner in value.items()} if isinstance(value, dict) else value
-
-
 def _day(value: object) -> object:
     if value is None or isinstance(value, date):
         return value
@@ -206,6 +202,11 @@ class SizesSettings(_Section):
     small: SizeSettings = SizeSettings()
     medium: _Medium = _Medium()
     large: _Large = _Large()
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The sizes, the smallest first."""
+        return tuple(cls.model_fields)
 
 
 class SubmitSettings(_Section):
@@ -706,10 +707,7 @@ class AirflowSettings(_Section):
         granularity: one task a group of tables, or one a table.
         groups: the tables of each group; none means ingest, features, score and watch, by layer.
         connection: the Spark connection.
-        sizes: what contracts may name as `resources`, the smallest first.
-        pools: size -> pool; without an entry Airflow's default pool.
-        conf: size -> settings of Spark, by their full names.
-        py_files: Python files that are shipped with a job, separated by commas.
+        pools: what contracts name as `resources` -> pool; without an entry Airflow's default pool.
         command: the `lakesmith` of the platform's environment: a path, or a name looked up beside spark-submit and on PATH.
         outcomes: a folder that the scheduler's workers and the drivers share, for outcome records; None where drivers run on the
             workers.
@@ -728,12 +726,7 @@ class AirflowSettings(_Section):
     granularity: Literal["group", "table"] = "group"
     groups: Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(_lists)] = Field(default_factory=dict)
     connection: str = "spark_default"
-    sizes: _Texts = ("small", "medium", "large")
     pools: Mapping[str, str] = Field(default_factory=dict)
-    conf: Annotated[Mapping[str, Mapping[str, str]], BeforeValidator(_texts_below)] = Field(
-        default_factory=dict, repr=False
-    )
-    py_files: str | None = None
     command: str = "lakesmith"
     outcomes: str | None = None
     retry_delay: _Seconds = 300
@@ -755,12 +748,13 @@ class AirflowSettings(_Section):
             raise ValueError(f"there is no time zone {value!r}; write it like Europe/London") from None
         return value
 
-    @model_validator(mode="after")
-    def _known_sizes(self) -> Self:
-        for name in (*self.pools, *self.conf):
-            if name not in self.sizes:
-                raise ValueError(f"pools and conf name a size {name!r}; sizes: {', '.join(self.sizes)}")
-        return self
+    @field_validator("pools")
+    @classmethod
+    def _of_sizes(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        for name in value:
+            if name not in SizesSettings.names():
+                raise ValueError(f"{name!r} is no size; sizes: {', '.join(SizesSettings.names())}")
+        return value
 
 
 @dataclass(frozen=True)

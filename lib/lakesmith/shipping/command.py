@@ -258,7 +258,7 @@ def largest(sizes: Sequence[str], settings: Settings) -> SizeSettings:
     Raises:
         ConfigurationError: a name is none of the settings'.
     """
-    known = list(type(settings.submit.sizes).model_fields)
+    known = settings.submit.sizes.names()
     for size in sizes:
         if size not in known:
             raise ConfigurationError(

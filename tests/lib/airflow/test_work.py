@@ -56,11 +56,6 @@ def test_a_task_for_each_table_waits_for_those_that_it_reads() -> None:
     assert {work.name: work.needs for work in found} == {t: METERS.parents(t) for t in METERS.order}
 
 
-def test_the_larger_size_is_the_later_one() -> None:
-    [work] = [w for w in night_work(METERS, AirflowSettings(sizes=["tiny", "small"])) if w.name == "ingest"]
-    assert work.size == "small"
-
-
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
@@ -72,7 +67,6 @@ def test_the_larger_size_is_the_later_one() -> None:
             {"groups": {"a": ["bronze.readings", "gold.usage"], "b": []}},
             "silver.readings is in no group",
         ),
-        ({"sizes": ["large"]}, "resources: 'small' is no size of airflow.sizes (large)"),
     ],
 )
 def test_what_does_not_fit_is_said(settings: dict[str, object], problem: str) -> None:

@@ -43,8 +43,6 @@ AIRFLOW = {
     "start": None,
     "granularity": "group",
     "connection": "spark_default",
-    "sizes": ["small", "medium", "large"],
-    "py_files": None,
     "command": "lakesmith",
     "outcomes": None,
     "retry_delay": 300,

@@ -106,13 +106,15 @@ def test_a_program_that_is_not_there() -> None:
 
 # A submitter whose driver is this shell's child, as Spark's driver is the JVM's.
 SUBMITTER = """
-import os, sys
+import os, signal, sys
 from lakesmith.engine.stopping import stops_on_signals
 from lakesmith.errors import Stopped
 from lakesmith.shipping.command import Cluster, Command, DeployMode
 from lakesmith.shipping.following import follow
 
 driver, said = sys.argv[1:]
+# Whoever runs these tests under nohup has it ignored.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 try:
     with stops_on_signals():
         follow(
@@ -149,5 +151,8 @@ def test_a_submitter_that_is_told_to_stop_lets_its_driver_write_that_down(
         assert submitter.stdout is not None
         assert submitter.stdout.readline() == "at work\n"
         submitter.send_signal(told)
-        assert submitter.wait(60) == code
+        try:
+            assert submitter.wait(60) == code
+        finally:
+            submitter.kill()
     assert said.read_text() == "stopped"
