@@ -6,7 +6,9 @@ Each is a function of a night's facts. A subject is a table; names are batches, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from math import hypot, sqrt
 
 from lakesmith.alerts.decisions import Violation
 from lakesmith.alerts.facts import NightFacts
@@ -173,23 +175,21 @@ def history_deviation(facts: NightFacts) -> list[Violation]:
             continue
         day = facts.owned(table)
         odd = {}
-        for name, (values, floor, shown) in {
-            **figures.get(table, {}),
-            **profiled.get(table, {}),
-        }.items():
-            if day not in values:
+        for name, figure in {**figures.get(table, {}), **profiled.get(table, {})}.items():
+            if day not in figure.values:
                 continue
             bounds = bounds_of(
-                values,
+                figure.values,
                 day,
                 weeks=given.weeks,
                 least=given.least,
                 factor=given.factor,
-                floor=floor,
+                floor=figure.floor,
                 counts=name == _ROWS,
+                error=figure.errors.get(day, 0.0),
             )
-            if bounds is not None and not bounds.holds(values[day]):
-                odd[name] = f"{name} {shown(values[day], bounds)}"
+            if bounds is not None and not bounds.holds(figure.values[day]):
+                odd[name] = f"{name} {figure.shown(figure.values[day], bounds)}"
         if odd:
             more = f"; and {len(odd) - _NAMED} more" if len(odd) > _NAMED else ""
             text = f"{day}, by its weekday: {'; '.join(list(odd.values())[:_NAMED])}{more}"
@@ -197,8 +197,20 @@ def history_deviation(facts: NightFacts) -> list[Violation]:
     return found
 
 
-_Figure = tuple[dict[date, float], float, Callable[[float, Bounds], str]]
-"""Values by day, the least that counts as a deviation, and how a value is told beside its bounds."""
+@dataclass(frozen=True)
+class _Figure:
+    """What is compared of a table, day by day.
+
+    Args:
+        floor: the least that counts as a deviation.
+        shown: how a value is told beside its bounds.
+        errors: the standard error of each day's value, where it is known.
+    """
+
+    values: Mapping[date, float]
+    floor: float
+    shown: Callable[[float, Bounds], str]
+    errors: Mapping[date, float] = field(default_factory=dict)
 
 
 def _volumes(facts: NightFacts) -> dict[str, dict[str, _Figure]]:
@@ -211,7 +223,7 @@ def _volumes(facts: NightFacts) -> dict[str, dict[str, _Figure]]:
             for day in history.records
             if not _is_closed(facts, table, day) and (record := history.standing(day)) is not None
         }
-        found[table] = {_ROWS: (rows, 1.0, _told_count)}
+        found[table] = {_ROWS: _Figure(rows, 1.0, _told_count)}
     return found
 
 
@@ -219,6 +231,7 @@ def _profiled(facts: NightFacts) -> dict[str, dict[str, _Figure]]:
     """Null rates and sums of every column that is profiled."""
     nulls: dict[tuple[str, str], dict[date, float]] = {}
     sums: dict[tuple[str, str], dict[date, float]] = {}
+    errors: dict[tuple[str, str], dict[date, float]] = {}
     for row in facts.profiles(facts.settings.history.weeks + 1):
         key, day = (row["table_name"], row["column_name"]), row["batch_date"]
         if key[0] not in facts.graph.contracts or _is_closed(facts, key[0], day):
@@ -228,13 +241,15 @@ def _profiled(facts: NightFacts) -> dict[str, dict[str, _Figure]]:
         if row["avg"] is not None:
             values = row["count"] - (row["num_nulls"] or 0) - (row["num_nan"] or 0)
             sums.setdefault(key, {})[day] = row["avg"] * values
+            # Of a sum of so many independent values: the root of the sum of their squares.
+            errors.setdefault(key, {})[day] = sqrt(values) * hypot(row["avg"], row["stddev"] or 0.0)
     found: dict[str, dict[str, _Figure]] = {}
     for (table, column), by_day in nulls.items():
-        figure: _Figure = (by_day, 0.5, _told_share)
-        found.setdefault(table, {})[f"nulls of {column}"] = figure
+        found.setdefault(table, {})[f"nulls of {column}"] = _Figure(by_day, 0.5, _told_share)
     for (table, column), by_day in sums.items():
         least = 0.05 * max(abs(value) for value in by_day.values())
-        found.setdefault(table, {})[f"sum of {column}"] = (by_day, least, _told_part)
+        figure = _Figure(by_day, least, _told_part, errors[table, column])
+        found.setdefault(table, {})[f"sum of {column}"] = figure
     return found
 
 

@@ -162,7 +162,7 @@ class NightFacts:
         rows = stored_rows(
             self.watched.ledger.open(PROFILE_TABLE),
             ("table_name", "column_name", "count", "percent_null"),
-            optional=("avg", "num_nulls", "num_nan"),
+            optional=("avg", "stddev", "num_nulls", "num_nan"),
             since=self.night - timedelta(7 * weeks),
             until=self.night,
             where="slice_key IS NULL AND log_type = 'INPUT' AND granularity = '1 day'",

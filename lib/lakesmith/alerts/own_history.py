@@ -48,6 +48,7 @@ def bounds_of(
     floor: float,
     relative_floor: float = 0.1,
     counts: bool = False,
+    error: float = 0.0,
 ) -> Bounds | None:
     """The bounds of a day by the same weekday of the weeks before it; None with too few of them.
 
@@ -59,6 +60,7 @@ def bounds_of(
         floor: the least that counts as a deviation: a figure that never varied may vary a little.
         relative_floor: the same, as a part of the median.
         counts: the figures count something, which varies by its root even when nothing has changed.
+        error: the standard error of the day's own figure: one that hangs on a few rows says little.
     """
     values = [
         value
@@ -70,5 +72,5 @@ def bounds_of(
     middle = median(values)
     scatter = _TO_SIGMA * median(abs(value - middle) for value in values)
     chance = sqrt(abs(middle)) if counts else 0.0
-    room = factor * max(scatter, floor, relative_floor * abs(middle), chance)
+    room = factor * max(scatter, floor, relative_floor * abs(middle), chance, error)
     return Bounds(middle, middle - room, middle + room, len(values))

@@ -146,6 +146,32 @@ def test_null_rates_and_sums_are_compared_too(empty: Workspace) -> None:
     }
 
 
+def test_a_sum_that_hangs_on_one_row_is_not_odd(empty: Workspace) -> None:
+    """Of 100 rows one costs 3,000 and the others 5 each: 700 % of the usual, and nothing has changed."""
+    empty.edit("conf/dev.yml", "{}", "alerts: {history: {least: 4}}")
+    whole = {
+        "table_name": "gold.usage",
+        "log_type": "INPUT",
+        "granularity": "1 day",
+        "slice_key": None,
+        "column_name": "cost",
+        "count": 100,
+        "num_nulls": 0,
+        "num_nan": 0,
+        "percent_null": 0.0,
+    }
+    usual = [{**whole, "day": n, "avg": 5.0, "stddev": 1.0} for n in (1, 8, 15, 22)]
+    one_row = {**whole, "day": 29, "avg": 34.95, "stddev": 299.5}
+    all_rows = {**whole, "day": 29, "avg": 35.0, "stddev": 7.0}
+    metric_rows(empty, "monitoring.profile_metrics", [*usual, one_row])
+    assert said(check(empty, 29), "history_deviation") == {}
+
+    metric_rows(empty, "monitoring.profile_metrics", [*usual, all_rows])
+    assert said(check(empty, 29), "history_deviation") == {
+        "gold.usage": "2024-01-29, by its weekday: sum of cost 700 % of the usual (-257 % .. 457 %)"
+    }
+
+
 # Monitoring tables that others write.
 
 

@@ -66,6 +66,13 @@ def test_counts_vary_by_their_root() -> None:
     assert found == Bounds(25, -5, 55, 8)
 
 
+def test_a_figure_that_hangs_on_a_few_rows_says_little() -> None:
+    """One entry of the books a hundred times as large as all sales of the day: its own error is as large."""
+    past = weekly(*[4_000.0] * 8)
+    assert bounds(past) == Bounds(4_000, 2_000, 6_000, 8)
+    assert bounds(past, error=10_000.0) == Bounds(4_000, -46_000, 54_000, 8)
+
+
 def test_a_calm_year_raises_next_to_nothing_and_a_tenth_of_a_day_is_noticed() -> None:
     """Weekdays that differ, a slow trend, the scatter of counts: 200 nights after a quarter."""
     draw = random.Random(7)
