@@ -54,7 +54,7 @@ def test_a_night_runs_from_landing_files_to_monitoring(metadata: None, load: Any
     states = json.loads(lakesmith("status", "--from", "2010-12-01", "--to", "2010-12-01", "--json"))
     assert set(states_of(states)) == {"fresh"}
     [night] = json.loads(lakesmith("nights", "--json"))
-    assert (night["last"], night["complete"]) == ("2010-12-01", True)
+    assert (night["night"], night["complete"]) == ("2010-12-01", True)
     with create_session() as session:
         found = session.execute(
             select(AssetModel.name, AssetEvent.extra).join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
