@@ -59,7 +59,7 @@ def test_a_night_runs_from_landing_files_to_monitoring(metadata: None, load: Any
         found = session.execute(
             select(AssetModel.name, AssetEvent.extra).join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
         )
-        events = dict(found)
+        events = {name: extra for name, extra in found}  # noqa: C416  # a result has keys, so dict() asks it for items
     assert events["lakesmith/gold.daily_sales"]["batch"] == "2010-12-01"
     assert events["lakesmith/gold.daily_sales"]["rows_published"] > 0
 
