@@ -36,10 +36,10 @@ def composed(
     submission = Submission(
         job=Path("/cache/0123/jobs/night.py"),
         arguments=("--date=2011-03-01", "--env", "prod"),
-        archive=Path("/work/dist/lakesmith-0.1.0-0123456789ab.zip"),
-        jars=(Path("/work/.jars/delta-spark.jar"), Path("/work/.jars/delta-storage.jar")),
+        archive=Path("/opt/shop/dist/lakesmith-0.1.0-0123456789ab.zip"),
+        jars=(Path("/opt/shop/.jars/delta-spark.jar"), Path("/opt/shop/.jars/delta-storage.jar")),
         size=size or given.submit.sizes.medium,
-        python=Path("/work/.venv/bin/python"),
+        python=Path("/opt/shop/.venv/bin/python"),
     )
     return compose(given, submission, program="/spark/bin/spark-submit", environ=environ, **how)
 
@@ -52,7 +52,7 @@ def test_a_command_word_for_word(tmp_path: Path, case: dict[str, str]) -> None:
     made = composed(
         tmp_path, case.get("settings", ""), environ=PLACES | case.get("variables", {}), **case["how"]
     )
-    assert made.text.replace(str(tmp_path), "/work") == case["command"].rstrip("\n")
+    assert made.text.replace(str(tmp_path), "/opt/shop") == case["command"].rstrip("\n")
 
 
 def test_a_secret_is_not_on_the_command_line(tmp_path: Path) -> None:
