@@ -219,8 +219,7 @@ def _write_training(path: Path | None, code: ExitCode, model: str, version: int 
         "model": model,
         "version": version,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    _leave(path, found)
 
 
 def submit_extracts(file: Path, arguments: Sequence[str]) -> ExitCode:
@@ -261,14 +260,17 @@ def submit_extracts(file: Path, arguments: Sequence[str]) -> ExitCode:
 
 def write_extraction(path: Path, done: Extraction) -> None:
     """Leaves what came of an extraction where a caller finds it that cannot see the driver's exit code."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(done.to_json(), indent=2) + "\n", encoding="utf-8")
+    _leave(path, done.to_json())
 
 
 def write_outcome(path: Path, night: NightResult) -> None:
     """Leaves what came of a run where a caller finds it that cannot see the driver's exit code."""
+    _leave(path, night.to_json())
+
+
+def _leave(path: Path, found: Mapping[str, object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(night.to_json(), indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
 @contextmanager
@@ -286,8 +288,7 @@ def outcome_in_any_case(path: Path | None) -> Iterator[None]:
                 "error": f"{type(error).__name__}: {error}",
                 "tables": [],
             }
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+            _leave(path, found)
         raise
 
 
