@@ -33,7 +33,6 @@ __all__ = [
 
 _MONITORING = "monitoring"
 _ROWS = "rows"
-_MONITORING = "monitoring"
 _RANGES = 3
 _NAMED = 10
 
