@@ -300,7 +300,7 @@ class DriftSettings(_Section):
         effect: the least population stability index, less what chance gives.
         false_discovery: the share of false alarms among the alarms of a night.
         least_rows: fewer rows in a window are too few to say anything.
-        windows: lengths in batches, ascending; the first one with enough rows is judged.
+        windows: lengths in batches, ascending; judged are the first one with enough rows and the one after it.
         usual_factor: how many times the usual effect of the baseline's own batches the effect must reach besides.
         trend_effect: how far the mean of a trending column must be off its trend, in standard deviations.
         trend_days: of so many days before the night the trend is taken.
@@ -310,7 +310,7 @@ class DriftSettings(_Section):
     false_discovery: Annotated[float, Field(gt=0, lt=1)] = 0.01
     least_rows: PositiveInt = 500
     windows: Annotated[tuple[PositiveInt, ...], Field(strict=False)] = (1, 7, 28)
-    usual_factor: Annotated[float, Field(ge=1)] = 2.0
+    usual_factor: Annotated[float, Field(ge=1)] = 3.0
     trend_effect: PositiveFloat = 0.1
     trend_days: Annotated[int, Field(ge=14)] = 28
 

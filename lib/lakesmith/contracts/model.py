@@ -327,6 +327,7 @@ class Profile:
         baseline: None compares with the period before only.
         repeated: the batches hold the same entities again and again, so that several have no more independent rows than one.
         windows: lengths in batches that are judged together, ascending; none means those of the settings.
+        effect: the least population stability index that counts as drift; None means that of the settings.
     """
 
     columns: tuple[str, ...] = ()
@@ -334,6 +335,7 @@ class Profile:
     baseline: Baseline = Baseline()
     repeated: bool = False
     windows: tuple[int, ...] = ()
+    effect: float | None = None
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,10 @@ def read_profile(entry: Entry) -> Profile | None:
         return Profile()
     if not isinstance(entry.value, dict):
         entry.report(
-            f"expected true, or keys and values (columns, slices, baseline, repeated, windows), found {describe(entry.value)}"
+            f"expected true, or keys and values (columns, slices, baseline, repeated, windows, effect), found {describe(entry.value)}"
         )
         return None
-    fields = entry.fields((), ("columns", "slices", "baseline", "repeated", "windows"))
+    fields = entry.fields((), ("columns", "slices", "baseline", "repeated", "windows", "effect"))
     nothing: tuple[str, ...] = ()
     no_windows: tuple[int, ...] = ()
     return Profile(
@@ -44,6 +44,7 @@ def read_profile(entry: Entry) -> Profile | None:
         baseline=fields.read("baseline", _baseline, Baseline()),
         repeated=fields.read("repeated", Entry.flag, False),
         windows=fields.read("windows", _windows, no_windows),
+        effect=fields.read("effect", lambda e: e.number(0.001, 1), None),
     )
 
 

@@ -10,7 +10,7 @@ from lakesmith.monitoring.problems import ProfilesDiffer
 __all__ = ["MOST_CATEGORIES", "MOST_NEW", "CategoryCounts"]
 
 MOST_CATEGORIES = 100
-"""A column with more values is a text, whose values are not kept."""
+"""A column with more values is a text, of which groups of values are counted and no value is kept."""
 
 MOST_NEW = 20
 """So many new values of a batch are kept by name, the most frequent ones."""

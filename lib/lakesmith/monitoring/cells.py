@@ -2,7 +2,8 @@
 
 Owns the cells. A number's are groups of neighbouring bins that hold about a tenth of the baseline's values each, and one
 each for below, above, NaN and null. A category's are the values that at least one row in a hundred of the baseline has, one
-for all rarer ones, one for all new ones, and null. Whatever else has two: a value, null. No Spark.
+for all rarer ones, one for all new ones, and null. A text's are groups of values by their hash, as many as the rows fill, and
+null. Whatever else has two: a value, null. No Spark.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ FloatArray = npt.NDArray[np.float64]
 _LEAST_PART_OF_NUMBERS = 0.1
 _LEAST_PART_OF_CATEGORIES = 0.01
 _EXPECTED_OF_VANISHED = 5
+_LEAST_OF_GROUP = 10
+"""Rows of the smaller sample in a group of values, on average. With fewer, empty groups make the index larger than it is."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,12 @@ def cells_of(baseline: ColumnProfile, current: ColumnProfile) -> Cells:
             (baseline.nulls, current.nulls),
         ]
         return _cells([*(f"= {value}" for value in frequent), "rarer", "new", "null"], pairs)
+    if baseline.hashed is not None and current.hashed is not None:
+        fewest = min(sum(baseline.hashed), sum(current.hashed))
+        counts, others = (_folded(p.hashed, fewest) for p in (baseline, current) if p.hashed)
+        names = [f"values, group {at}" for at in range(len(counts))]
+        pairs = list(zip(counts, others, strict=True))
+        return _cells([*names, "null"], [*pairs, (baseline.nulls, current.nulls)])
     return missing_cells(baseline, current)
 
 
@@ -116,6 +125,14 @@ def vanished_categories(baseline: ColumnProfile, current: ColumnProfile) -> list
 def _cells(names: list[str], pairs: list[tuple[float, float]]) -> Cells:
     table = np.array(pairs, np.float64).reshape(-1, 2)
     return Cells(tuple(names), table[:, 0], table[:, 1])
+
+
+def _folded(hashed: tuple[int, ...], rows: int) -> list[float]:
+    """Neighbouring groups in pairs, again and again, until so many rows fill them. Any power of two of groups is one or more."""
+    counts = np.asarray(hashed, np.float64)
+    while len(counts) > 1 and rows < _LEAST_OF_GROUP * len(counts):
+        counts = counts.reshape(-1, 2).sum(axis=1)
+    return [float(count) for count in counts]
 
 
 def _groups(counts: FloatArray, has_edges: bool) -> list[slice]:

@@ -29,11 +29,9 @@ __all__ = [
     "Subject",
     "Verdict",
     "VerdictKind",
-    "chosen_window",
     "judge_night",
-    "trend_before",
+    "judged_windows",
     "window_days",
-    "window_of",
 ]
 
 
@@ -46,7 +44,7 @@ class DriftSettings:
         false_discovery: the share of false alarms among the alarms of a night (Benjamini and Hochberg 1995); of nights on
             which nothing drifts, at most this share raises one.
         least_rows: fewer rows in a window are too few to say anything.
-        windows: lengths in batches, ascending; the first one with enough rows is judged.
+        windows: lengths in batches, ascending; judged are the first one with enough rows and the one after it.
         usual_factor: how many times the usual effect of the baseline's own windows the effect must reach besides.
         trend_effect: how far the mean of a trending column must be off its trend, in standard deviations of the values.
         trend_days: of so many days before the night the trend is taken.
@@ -59,7 +57,7 @@ class DriftSettings:
     false_discovery: float = 0.01
     least_rows: int = 500
     windows: tuple[int, ...] = (1, 7, 28)
-    usual_factor: float = 2.0
+    usual_factor: float = 3.0
     trend_effect: float = 0.1
     trend_days: int = 28
 
@@ -106,6 +104,7 @@ class Subject:
         name: of the column with its table and slice; unique in the night.
         comparison: of the window with the baseline.
         usual: the usual effect of the baseline's own windows of that length.
+        effect: the least that counts; None takes that of the settings.
         trends: the column drifts by construction.
         trend: of its mean over earlier days; None where there are too few.
         day: the last batch of the window; its mean is compared with the trend.
@@ -115,6 +114,7 @@ class Subject:
     name: str
     comparison: Comparison
     usual: float = 0.0
+    effect: float | None = None
     trends: bool = False
     trend: Trend | None = None
     day: date | None = None
@@ -180,35 +180,31 @@ def judge_night(subjects: Sequence[Subject], settings: DriftSettings | None = No
     return [_verdict(case, [next(adjusted) for _ in case.hypotheses], settings) for case in cases]
 
 
-def window_of(
-    profiles: Mapping[date, ColumnProfile], day: date, settings: DriftSettings, *, repeated: bool = False
-) -> ColumnProfile | None:
-    """The batches up to a day that are judged together: the shortest window with enough rows, else the longest.
+def judged_windows(
+    profiles: Mapping[date, ColumnProfile], day: date, settings: DriftSettings, *, once: bool = False
+) -> list[tuple[int, ColumnProfile]]:
+    """The windows up to a day that are judged: the shortest with enough rows, in which what is sudden shows, and the next one
+    that holds more batches, in which what is small does.
 
     Args:
-        profiles: one a batch; a day without one is a gap that the window spans.
-        day: the last day of the window.
+        profiles: one a batch; a day without one is a gap that a window spans.
+        day: the last day of the windows.
         settings: the lengths, and how many rows are enough.
-        repeated: as `compare` has it; a longer window then gives no more independent rows, and the shortest one is taken.
+        once: take the shortest there is, and no other: a longer one of a table that holds the same entities again and again
+            has no more independent rows, and a trend is about the last batch.
 
     Returns:
-        None where no batch of any window is known.
+        Lengths in days with the sums; the longest alone where none has enough rows; nothing where no batch is known.
     """
-    found = chosen_window(profiles, day, settings, repeated=repeated)
-    return None if found is None else found[1]
-
-
-def chosen_window(
-    profiles: Mapping[date, ColumnProfile], day: date, settings: DriftSettings, *, repeated: bool = False
-) -> tuple[int, ColumnProfile] | None:
-    """The same as `window_of`, with the window's length in days."""
-    found: tuple[int, ColumnProfile] | None = None
+    found: list[tuple[int, ColumnProfile]] = []
     for length in settings.windows:
-        if known := window_days(profiles, day, length):
-            found = length, merge_profiles(known)
-            if found[1].count >= settings.least_rows or repeated:
-                return found
-    return found
+        known = window_days(profiles, day, length)
+        if known and (not found or len(known) > found[-1][1].batches):
+            found.append((length, merge_profiles(known)))
+    if once:
+        return found[:1]
+    enough = [at for at, (_, profile) in enumerate(found) if profile.count >= settings.least_rows]
+    return found[enough[0] : enough[0] + 2] if enough else found[-1:]
 
 
 def window_days(profiles: Mapping[date, ColumnProfile], day: date, length: int) -> list[ColumnProfile]:
@@ -217,31 +213,15 @@ def window_days(profiles: Mapping[date, ColumnProfile], day: date, length: int) 
     return [profiles[each] for each in days if each in profiles]
 
 
-def trend_before(profiles: Mapping[date, ColumnProfile], day: date, settings: DriftSettings) -> Trend | None:
-    """The trend of a column's mean over the days before a day.
-
-    Args:
-        profiles: one a batch; those of the day and after it are left alone.
-        day: the day that will be judged.
-        settings: how many days are taken.
-
-    Returns:
-        None where fewer than `LEAST_DAYS` of them have a mean.
-    """
-    days = [day - timedelta(back) for back in range(1, settings.trend_days + 1)]
-    known = {each: profiles[each].moments for each in days if each in profiles}
-    means = {each: moments.mean for each, moments in known.items() if moments is not None and moments.count}
-    return Trend.fit(means)
-
-
 def _hypotheses(subject: Subject, settings: DriftSettings) -> list[_Hypothesis]:
     comparison = subject.comparison
     if comparison.rows < settings.least_rows:
         return []
-    limit = max(settings.effect, settings.usual_factor * subject.usual)
+    least = settings.effect if subject.effect is None else subject.effect
+    limit = max(least, settings.usual_factor * subject.usual)
     if not subject.trends:
         return _of(Reason.DISTRIBUTION, comparison.distribution, limit)
-    found = _of(Reason.MISSING, comparison.missing, settings.effect)
+    found = _of(Reason.MISSING, comparison.missing, least)
     if (off := _off_trend(subject)) is not None:
         found += _of(Reason.TREND, off, settings.trend_effect)
     return found

@@ -14,7 +14,15 @@ from typing import Any
 
 from lakesmith.contracts.model import BATCH_DATE
 from lakesmith.monitoring.comparison import Comparison, compare
-from lakesmith.monitoring.decision import DriftSettings, Subject, chosen_window, judge_night, window_days
+from lakesmith.monitoring.decision import (
+    DriftSettings,
+    Subject,
+    Verdict,
+    VerdictKind,
+    judge_night,
+    judged_windows,
+    window_days,
+)
 from lakesmith.monitoring.metric_rows import (
     TABLE,
     DriftType,
@@ -33,7 +41,7 @@ DRIFT_SETTINGS = "monitoring.drift."
 
 PROFILE_INPUT = (
     *("table_name", "log_type", "slice_key", "slice_value", "slice", "column_name", "avg", "profile"),
-    *("baseline", "usual_effects", "trends", "repeated", "windows"),
+    *("baseline", "usual_effects", "trends", "repeated", "windows", "least_effect"),
 )
 """The columns of `monitoring.profile_metrics` that drift is made of, beside the day."""
 
@@ -75,10 +83,9 @@ class _Judged:
 
     key: RowKey
     row: Mapping[str, Any]
-    against: Comparison | None
     before: Comparison | None
     before_last: date | None
-    subject: Subject | None
+    subjects: list[Subject]
     window: ColumnProfile
     baseline: ColumnProfile | None
     previous: ColumnProfile | None
@@ -129,20 +136,27 @@ def _night(
     settings: DriftSettings,
 ) -> Iterator[dict[str, Any]]:
     judged = [_judged(day, of, series[of, column], settings) for of, column in sorted(keys, key=_ordered)]
-    subjects = [each.subject for each in judged if each.subject is not None]
+    subjects = [subject for each in judged for subject in each.subjects]
     verdicts = iter(judge_night(subjects, settings))
     by_slice: dict[tuple[str, str], list[_Judged]] = defaultdict(list)
     for each in judged:
         by_slice[each.key.table, each.key.slice].append(each)
         facts = {BATCH_DATE: day, "baseline": each.row["baseline"]}
-        if each.against is not None:
-            verdict = next(verdicts)
-            yield {**drift_row(each.key, each.against, verdict, "BASELINE"), **facts}
+        if each.subjects:
+            said = [(subject, next(verdicts)) for subject in each.subjects]
+            subject, verdict = min(said, key=_weight)
+            yield {**drift_row(each.key, subject.comparison, verdict, "BASELINE"), **facts}
         if each.before is not None:
             row = drift_row(each.key, each.before, None, "CONSECUTIVE", compared_with=each.before_last)
             yield {**row, **facts, "baseline": None}
     for found in by_slice.values():
         yield from _of_table(day, found)
+
+
+def _weight(said: tuple[Subject, Verdict]) -> tuple[bool, float]:
+    """What is told of a column's windows: of those that drifted the least likely by chance, else the shortest."""
+    drifted = said[1].kind is VerdictKind.DRIFTED
+    return not drifted, said[1].adjusted or 0.0 if drifted else 0.0
 
 
 def _ordered(key: tuple[_Slice, str]) -> tuple[str, ...]:
@@ -154,46 +168,52 @@ def _judged(day: date, of: _Slice, column: _Series, settings: DriftSettings) -> 
     row = column.rows[day]
     if row["windows"]:
         settings = replace(settings, windows=tuple(row["windows"]))
-    repeated = bool(row["repeated"])
+    repeated, trends = bool(row["repeated"]), bool(row["trends"])
     # Twice the longest window: the period before one is as long.
     alike = column.like(day, 2 * settings.windows[-1])
-    found = chosen_window(alike, day, settings, repeated=repeated)
-    assert found is not None  # the day itself is one of them
-    length, window = found
+    windows = judged_windows(alike, day, settings, once=repeated or trends)
+    # The shortest: the day itself is one of its batches.
+    length, window = windows[0]
     before_last = day - timedelta(length)
     earlier = window_days(alike, before_last, length)
     previous = merge_profiles(earlier) if earlier else None
     baseline = column.profile(day, baseline=True) if day in column.baselines else None
-    against = subject = None
+    subjects = []
     if baseline is not None and _alike(baseline, window):
-        against = compare(baseline, window, repeated=repeated)
-        trends, moments = bool(row["trends"]), column.profile(day).moments
-        subject = Subject(
-            " ".join((of[0], str(of[1:]), row["column_name"])),
-            against,
-            usual=_usual(column.baselines[day]["usual_effects"], length),
-            trends=trends,
-            trend=column.trend(day, settings.trend_days) if trends else None,
-            day=day,
-            mean=moments.mean if moments is not None and moments.count else None,
-        )
+        moments = column.profile(day).moments
+        subjects = [
+            Subject(
+                " ".join((of[0], str(of[1:]), row["column_name"], f"{days} days")),
+                compare(baseline, found, repeated=repeated),
+                usual=_usual(column.baselines[day]["usual_effects"], days, found.batches),
+                effect=row["least_effect"],
+                trends=trends,
+                trend=column.trend(day, settings.trend_days) if trends else None,
+                day=day,
+                mean=moments.mean if moments is not None and moments.count else None,
+            )
+            for days, found in windows
+        ]
     return _Judged(
         RowKey(of[0], day, of[1], of[2]),
         row,
-        against,
         compare(previous, window, repeated=repeated) if previous is not None else None,
         before_last,
-        subject,
+        subjects,
         window,
         baseline,
         previous,
     )
 
 
-def _usual(effects: Sequence[Mapping[str, Any]] | None, length: int) -> float:
-    """The usual effect of windows of a length, or of the longest shorter ones that there were."""
-    shorter = [(each["days"], each["effect"]) for each in effects or () if each["days"] <= length]
-    return max(shorter, default=(0, 0.0))[1]
+def _usual(effects: Sequence[Mapping[str, Any]] | None, length: int, batches: int) -> float:
+    """The usual effect of windows of a length, or of the longest shorter ones that there were.
+
+    At least what sums of so many independent batches show, the effect of one by their number: a baseline of weeks has few windows
+    of a week, and a window with gaps, or at the beginning, holds fewer batches than it has days.
+    """
+    known = {each["days"]: each["effect"] for each in effects or () if each["days"] <= length}
+    return max(known[max(known)], known.get(1, 0.0) / batches) if known else 0.0
 
 
 def _of_table(day: date, columns: Sequence[_Judged]) -> Iterator[dict[str, Any]]:

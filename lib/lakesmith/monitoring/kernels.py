@@ -29,6 +29,9 @@ MOST_NAMED = 10_000
 _ROWS = 1 << 16
 """Rows that are measured at once: their columns fit a processor's cache."""
 
+_GROUP_BITS = 9
+"""The first bits of a hash, which the sketch of distinct values hardly looks at: 512 groups of values."""
+
 _RANKS = 64
 _M2, _M3, _M4 = np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9), np.uint64(0x85EBCA77C2B2AE63)
 _M1 = np.uint64(0x9E3779B185EBCA87)
@@ -65,6 +68,7 @@ class Partial:
         values: rows by value, of a category.
         unnamed: rows with new values, once they are too many to name.
         wild: they were.
+        hashed: rows by group of values, of a text.
     """
 
     cells: IntArray
@@ -80,6 +84,7 @@ class Partial:
     shortest: int | None = None
     longest: int = 0
     characters: int = 0
+    hashed: IntArray | None = None
 
     @staticmethod
     def of(layout: ColumnLayout) -> Partial:
@@ -89,6 +94,7 @@ class Partial:
         return Partial(
             np.zeros(len(layout.edges) + 3 if numbers else 2, np.int64),
             registers=np.zeros(1 << LG_REGISTERS, np.uint8) if sketched else None,
+            hashed=np.zeros(1 << _GROUP_BITS, np.int64) if layout.measure is Measure.TEXT else None,
         )
 
     def add(self, other: Partial, known: frozenset[str]) -> None:
@@ -104,6 +110,8 @@ class Partial:
         self.sums += other.sums
         if self.registers is not None and other.registers is not None:
             np.maximum(self.registers, other.registers, out=self.registers)
+        if self.hashed is not None and other.hashed is not None:
+            self.hashed += other.hashed
         self.unnamed += other.unnamed
         self.wild |= other.wild
         for value, rows in other.values.items():
@@ -289,7 +297,7 @@ class _Rows:
         def measure(groups: _Groups) -> Iterator[Partial]:
             for group, own in enumerate(groups.counts(nulls, 2)):
                 mask = nulls == 0 if groups.of is None else (groups.of == group) & (nulls == 0)
-                partial = Partial(own, registers=_registers(hashes[mask]))
+                partial = Partial(own, registers=_registers(hashes[mask]), hashed=_hashed(hashes[mask]))
                 if own[0]:
                     chosen = lengths[mask]
                     partial.texts(int(chosen.min()), int(chosen.max()), int(chosen.sum()))
@@ -363,6 +371,12 @@ def _turned(k: npt.NDArray[np.uint64], bits: int) -> npt.NDArray[np.uint64]:
     k <<= np.uint64(bits)
     turned |= k
     return turned
+
+
+def _hashed(hashes: npt.NDArray[np.uint64]) -> IntArray:
+    """Rows by group of values."""
+    groups = (hashes >> np.uint64(64 - _GROUP_BITS)).view(np.int64)
+    return np.bincount(groups, minlength=1 << _GROUP_BITS)
 
 
 def _registers(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:

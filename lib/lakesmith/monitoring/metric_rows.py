@@ -102,6 +102,7 @@ PROFILE_COLUMNS: Mapping[str, str] = {
     "trends": "boolean",
     "repeated": "boolean",
     "windows": "array<int>",
+    "least_effect": "double",
 }
 
 DRIFT_COLUMNS: Mapping[str, str] = {

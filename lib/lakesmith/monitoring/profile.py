@@ -34,7 +34,7 @@ class Measure(StrEnum):
     CATEGORY = "category"
     """The rows of each value; lengths."""
     TEXT = "text"
-    """Lengths and distinct values, no value itself."""
+    """Lengths, distinct values and the rows by group of values, no value itself."""
     COUNTS = "counts"
     """Rows and nulls: nested values, bytes, days, and whatever is about a person."""
 
@@ -113,6 +113,8 @@ class ColumnProfile:
         categories: rows by value.
         lengths: of texts.
         distinct: a sketch of the distinct values.
+        hashed: rows by the first bits of the value's hash, of a text with too many values to count each: what share falls into
+            which group tells another mix of values from the same one.
     """
 
     column: str
@@ -130,6 +132,7 @@ class ColumnProfile:
     categories: CategoryCounts | None = None
     lengths: Lengths | None = None
     distinct: DistinctSketch | None = None
+    hashed: tuple[int, ...] | None = None
 
     @property
     def values(self) -> int:
@@ -186,6 +189,7 @@ class ColumnProfile:
             categories=_both(self.categories, other.categories, CategoryCounts.merged),
             lengths=_both(self.lengths, other.lengths, Lengths.merged),
             distinct=_both(self.distinct, other.distinct, DistinctSketch.merged),
+            hashed=_sums(self.hashed, other.hashed),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -246,6 +250,13 @@ def _both(mine: T | None, theirs: T | None, merge: Callable[[T, T], T]) -> T | N
     return merge(mine, theirs)
 
 
+def _sums(mine: tuple[int, ...] | None, theirs: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """None where a side was profiled before there were groups: what is not known of some rows is not known of all."""
+    if mine is None or theirs is None:
+        return None
+    return tuple(a + b for a, b in zip(mine, theirs, strict=True))
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, StrEnum):
         return str(value)
@@ -273,5 +284,7 @@ def _read(name: str, value: Any) -> Any:
             return Lengths(**value)
         case "distinct":
             return DistinctSketch.from_json(value)
+        case "hashed":
+            return tuple(value)
         case _:
             return value

@@ -235,7 +235,8 @@ def _profile(layout: ColumnLayout, found: Partial) -> ColumnProfile:
             unnamed = categories.unnamed + found.unnamed
             return replace(profile, categories=replace(categories, unnamed=unnamed), lengths=lengths)
         case Measure.TEXT:
-            return replace(profile, lengths=lengths, distinct=sketch)
+            hashed = None if found.hashed is None else tuple(found.hashed.tolist())
+            return replace(profile, lengths=lengths, distinct=sketch, hashed=hashed)
         case Measure.COUNTS:
             return profile
 

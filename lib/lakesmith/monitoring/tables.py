@@ -168,5 +168,6 @@ def _facts(table: ProfiledTable, day: date, named: NamedBaseline | None) -> dict
         BATCH_DATE: day,
         "repeated": table.watched.profile.repeated,
         "windows": list(table.watched.profile.windows) or None,
+        "least_effect": table.watched.profile.effect,
         "baseline": named.name if named is not None else None,
     }

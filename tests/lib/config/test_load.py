@@ -206,7 +206,7 @@ def test_effective_lists_every_setting_with_its_origin(write: Write) -> None:
         EffectiveSetting("monitoring.drift.false_discovery", 0.01, "default"),
         EffectiveSetting("monitoring.drift.least_rows", 500, "default"),
         EffectiveSetting("monitoring.drift.windows", [1, 7, 28], "default"),
-        EffectiveSetting("monitoring.drift.usual_factor", 2.0, "default"),
+        EffectiveSetting("monitoring.drift.usual_factor", 3.0, "default"),
         EffectiveSetting("monitoring.drift.trend_effect", 0.1, "default"),
         EffectiveSetting("monitoring.drift.trend_days", 28, "default"),
         EffectiveSetting("monitoring.performance.effect", 0.05, "default"),

@@ -20,8 +20,7 @@ from lakesmith.monitoring.decision import (
     Verdict,
     VerdictKind,
     judge_night,
-    trend_before,
-    window_of,
+    judged_windows,
 )
 from lakesmith.monitoring.profile import ColumnLayout, ColumnProfile, Measure, merge_profiles
 from lakesmith.monitoring.sample import layout_of_numbers, profile_of_categories, profile_of_numbers
@@ -261,27 +260,28 @@ def test_what_the_baselines_own_nights_do_is_no_drift() -> None:
     assert usual_effect(baseline, []) == 0
 
 
-def test_the_shortest_window_with_enough_rows_is_judged() -> None:
+def test_the_shortest_window_with_enough_rows_is_judged_and_the_next() -> None:
     layout = layout_of_numbers("x", np.arange(100.0))
     settings = DriftSettings(least_rows=500, windows=(1, 7, 28))
-
-    def profiles(rows: int) -> dict[date, ColumnProfile]:
-        return {FIRST + timedelta(n): profile_of_numbers(layout, np.full(rows, 5.0)) for n in range(28)}
-
     last = FIRST + timedelta(27)
-    lengths = []
-    for rows in (500, 80, 20, 3):
-        window = window_of(profiles(rows), last, settings)
-        lengths.append(None if window is None else window.batches)
-    assert lengths == [1, 7, 28, 28]
-    assert window_of({}, last, settings) is None
-    gaps = {day: profile for day, profile in profiles(80).items() if day.day % 2}
-    found = window_of(gaps, last, settings)
-    assert found is not None
-    assert found.batches == 14
-    same = window_of(profiles(80), last, settings, repeated=True)
-    assert same is not None
-    assert same.batches == 1
+
+    def lengths(profiles: dict[date, ColumnProfile], *, once: bool = False) -> list[tuple[int, int]]:
+        found = judged_windows(profiles, last, settings, once=once)
+        return [(length, window.batches) for length, window in found]
+
+    def days(rows: int, *numbers: int) -> dict[date, ColumnProfile]:
+        every = numbers or range(28)
+        return {FIRST + timedelta(n): profile_of_numbers(layout, np.full(rows, 5.0)) for n in every}
+
+    assert lengths(days(500)) == [(1, 1), (7, 7)]
+    assert lengths(days(80)) == [(7, 7), (28, 28)]
+    assert lengths(days(20)) == lengths(days(3)) == [(28, 28)]
+    assert lengths({}) == []
+    assert lengths(days(80, *range(1, 28, 2))) == [(28, 14)]
+    # What holds no other batches is no other window.
+    assert lengths(days(500, 5, 27)) == [(1, 1), (28, 2)]
+    assert lengths(days(500, 27)) == [(1, 1)]
+    assert lengths(days(80), once=True) == [(1, 1)]
 
 
 def tenure(
@@ -306,7 +306,10 @@ def judged_by_trend(
     profiles: dict[date, ColumnProfile], baseline: ColumnProfile, night: int, *, trends: bool = True
 ) -> Verdict:
     day = FIRST + timedelta(night)
-    trend = trend_before(profiles, day, DriftSettings())
+    means = {
+        each: profile.moments.mean for each, profile in profiles.items() if profile.moments and each < day
+    }
+    trend = Trend.fit({each: mean for each, mean in means.items() if day - each <= timedelta(28)})
     comparison = compare(baseline, profiles[day], repeated=True)
     [verdict] = judge_night([Subject("tenure", comparison, trends=trends, trend=trend, day=day)])
     return verdict

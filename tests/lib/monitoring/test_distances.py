@@ -314,6 +314,34 @@ def test_columns_without_bins_or_categories_are_compared_by_what_is_missing() ->
     assert (found.cells.names, found.tv_distance) == (("value", "NaN", "null"), pytest.approx(0.4))
 
 
+def hashed(*groups: int, nulls: int = 0) -> ColumnProfile:
+    rows = sum(groups) + nulls
+    return ColumnProfile("note", "string", Measure.TEXT, count=rows, nulls=nulls, hashed=groups)
+
+
+def test_texts_are_compared_by_as_many_groups_of_values_as_the_rows_fill() -> None:
+    before = hashed(100, 300, 200, 400, nulls=10)
+
+    for groups, cells in (
+        ((10, 10, 10, 10), [10, 10, 10, 10]),
+        ((10, 10, 10, 9), [20, 19]),
+        ((10, 0, 0, 0), [10]),
+        ((0, 0, 0, 0), [0]),
+    ):
+        found = cells_of(before, hashed(*groups, nulls=3))
+        assert found.current.tolist() == [*cells, 3]
+        assert found.baseline.sum() == 1010
+        assert found.names == (*[f"values, group {at}" for at in range(len(cells))], "null")
+
+
+def test_profiles_from_before_there_were_groups_are_compared_by_what_is_missing() -> None:
+    before, now = ColumnProfile("note", "string", Measure.TEXT, count=100), hashed(30, 20)
+
+    assert compare(before, now).cells.names == ("value", "NaN", "null")
+    assert merge_profiles([before, now]).hashed is None
+    assert merge_profiles([now, hashed(5, 5)]).hashed == (35, 25)
+
+
 def test_what_was_counted_otherwise_is_not_compared() -> None:
     with pytest.raises(ProfilesDiffer, match="other bins"):
         compare(numbers(MANY), numbers(TENS))

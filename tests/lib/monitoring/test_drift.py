@@ -44,7 +44,14 @@ def row(number: int, profile: ColumnProfile, **more: Any) -> dict[str, Any]:
     """A row of profiles of a day, with what drift reads of it."""
     log_type = more.pop("log_type", "INPUT")
     made = profile_row(RowKey("gold.features", day(number)), profile, log_type=log_type)
-    facts = {"repeated": False, "trends": False, "baseline": "m version 1", "windows": None, **more}
+    facts = {
+        "repeated": False,
+        "trends": False,
+        "baseline": "m version 1",
+        "windows": None,
+        "least_effect": None,
+    }
+    facts |= more
     return {**{name: made[name] for name in PROFILE_INPUT}, **facts, BATCH_DATE: day(number)}
 
 
@@ -107,11 +114,43 @@ def test_a_contract_may_ask_for_longer_windows() -> None:
 
 def test_what_is_usual_is_that_of_windows_as_long() -> None:
     rows = [row(n, profiled(n, 30, shift=0.5)) for n in range(7)]
-    far, near = ((1, 0.0), (7, 5.0)), ((1, 5.0), (7, 0.0))
+    far, near = ((1, 0.0), (7, 5.0)), ((1, 0.1), (7, 0.0))
+    # A week of independent days is off by a seventh of what one is.
+    days = ((1, 5.0), (7, 0.0))
 
-    for usual, verdict in ((far, "stable"), (near, "drifted")):
+    for usual, verdict in ((far, "stable"), (near, "drifted"), (days, "stable")):
         [judged, *_] = drift_rows([*rows, baseline_row(6, BASE, *usual)], [day(6)], SETTINGS)
         assert judged["verdict"] == verdict
+
+
+def test_what_is_too_small_for_a_day_shows_in_a_week() -> None:
+    """A quarter of a deviation: index 0.06 a day; a day of the baseline is off by 0.03, and ten times that is asked for."""
+    rows = [row(n, profiled(n, shift=0.25 if n >= 13 else 0.0), windows=[1, 7]) for n in range(20)]
+    rows += [baseline_row(n, BASE, (1, 0.03), (7, 0.0)) for n in range(20)]
+    strict = replace(SETTINGS, effect=0.04, usual_factor=10)
+
+    found = drift_rows(rows, [day(n) for n in (12, 13, 19)], strict)
+
+    judged = [(made["granularity"], made["verdict"]) for made in found if made["verdict"]]
+    assert judged == [("1 day", "stable"), ("1 day", "stable"), ("7 days", "drifted")]
+
+
+def test_a_contract_may_say_which_effect_counts() -> None:
+    rows = [row(n, profiled(n, shift=0.35)) for n in range(2)]
+
+    for effect, verdict in ((0.5, "stable"), (0.05, "drifted"), (None, "drifted")):
+        asked = [{**each, "least_effect": effect} for each in [*rows, baseline_row(1, BASE)]]
+        [judged, *_] = drift_rows(asked, [day(1)], SETTINGS)
+        assert (judged["verdict"], judged["effect_limit"]) == (verdict, effect or SETTINGS.effect)
+
+
+def test_the_first_days_of_a_lake_are_judged_as_days() -> None:
+    """Two batches are no week: what is usual of a week says nothing of them."""
+    rows = [row(n, profiled(n, shift=0.5), windows=[7]) for n in range(2)]
+
+    [judged, *_] = drift_rows([*rows, baseline_row(1, BASE, (1, 0.5), (7, 0.0))], [day(1)], SETTINGS)
+
+    assert (judged["granularity"], judged["verdict"], judged["effect_limit"]) == ("2 days", "stable", 0.75)
 
 
 def test_a_new_baseline_begins_windows_anew() -> None:

@@ -243,7 +243,7 @@ def test_profiles_that_were_measured_otherwise_do_not_add_up() -> None:
     [
         profile_of_numbers(NUMBERS, np.array([1.5, math.nan, -math.inf, math.inf, 0.0]), nulls=3),
         profile_of_categories(COUNTRIES, ["UK", None, "ES"]),
-        ColumnProfile("note", "string", Measure.TEXT, distinct=sketch_of(100, 1)),
+        ColumnProfile("note", "string", Measure.TEXT, distinct=sketch_of(100, 1), hashed=(3, 0, 1)),
         ColumnProfile("tags", "array<string>", Measure.COUNTS, count=5, nulls=1),
     ],
     ids=lambda profile: profile.column,

@@ -145,7 +145,11 @@ def test_every_figure_of_every_batch_slice_and_column_is_what_plain_code_says(
         assert [column.column for column in profile.columns] == COLUMNS
         for layout, found in zip(layouts, profile.columns, strict=True):
             wanted = expected(of_slice, layout)
-            assert replace(found, moments=None, distinct=None) == replace(wanted, moments=None), layout
+            assert replace(found, moments=None, distinct=None, hashed=None) == replace(
+                wanted, moments=None
+            ), layout
+            if found.hashed is not None:
+                assert sum(found.hashed) == found.values
             if wanted.moments is not None and found.moments is not None:
                 assert_near(found.moments, wanted.moments)
 
@@ -200,6 +204,8 @@ def test_registers_are_what_their_definition_says(spark_session: SparkSession) -
 
     [profile] = profile_batches(frame, layouts)
 
+    groups = Counter(f"{row[1] & (1 << 64) - 1:064b}"[:9] for row in hashes)
+    assert profile.columns[0].hashed == tuple(groups[f"{at:09b}"] for at in range(512))
     for found, column in ((profile.columns[0], 1), (profile.columns[2], 0)):
         registers = [0] * 2048
         for row in hashes:
