@@ -22,6 +22,7 @@ __all__ = ["PROFILED", "check_profiles", "read_profile", "read_trends", "with_wa
 PROFILED = "profiled"
 """What stands in place of inputs in the contract of a table of profiles."""
 
+_KEYS = ("columns", "slices", "baseline", "repeated", "windows", "effect")
 _LONGEST_WINDOW = 28
 _NUMBERS = ("bigint", "int", "smallint", "tinyint", "double", "float")
 
@@ -31,11 +32,9 @@ def read_profile(entry: Entry) -> Profile | None:
     if entry.value is True:
         return Profile()
     if not isinstance(entry.value, dict):
-        entry.report(
-            f"expected true, or keys and values (columns, slices, baseline, repeated, windows, effect), found {describe(entry.value)}"
-        )
+        entry.report(f"expected true, or keys and values ({', '.join(_KEYS)}), found {describe(entry.value)}")
         return None
-    fields = entry.fields((), ("columns", "slices", "baseline", "repeated", "windows", "effect"))
+    fields = entry.fields((), _KEYS)
     nothing: tuple[str, ...] = ()
     no_windows: tuple[int, ...] = ()
     return Profile(

@@ -87,10 +87,9 @@ def cells_of(baseline: ColumnProfile, current: ColumnProfile) -> Cells:
         return _cells([*(f"= {value}" for value in frequent), "rarer", "new", "null"], pairs)
     if baseline.hashed is not None and current.hashed is not None:
         fewest = min(sum(baseline.hashed), sum(current.hashed))
-        counts, others = (_folded(p.hashed, fewest) for p in (baseline, current) if p.hashed)
-        names = [f"values, group {at}" for at in range(len(counts))]
-        pairs = list(zip(counts, others, strict=True))
-        return _cells([*names, "null"], [*pairs, (baseline.nulls, current.nulls)])
+        folded = [_folded(each.hashed, fewest) for each in (baseline, current) if each.hashed]
+        pairs = [*zip(*folded, strict=True), (baseline.nulls, current.nulls)]
+        return _cells([*(f"values, group {at}" for at in range(len(folded[0]))), "null"], pairs)
     return missing_cells(baseline, current)
 
 

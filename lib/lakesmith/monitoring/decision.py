@@ -183,8 +183,9 @@ def judge_night(subjects: Sequence[Subject], settings: DriftSettings | None = No
 def judged_windows(
     profiles: Mapping[date, ColumnProfile], day: date, settings: DriftSettings, *, once: bool = False
 ) -> list[tuple[int, ColumnProfile]]:
-    """The windows up to a day that are judged: the shortest with enough rows, in which what is sudden shows, and the next one
-    that holds more batches, in which what is small does.
+    """The windows up to a day that are judged: the shortest with enough rows, and the next one that holds more batches.
+
+    What is sudden shows in the one, what is small in the other.
 
     Args:
         profiles: one a batch; a day without one is a gap that a window spans.
