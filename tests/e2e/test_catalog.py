@@ -13,11 +13,12 @@ import pytest
 import yaml
 
 from lakes import write_batch
+from shells import bare
 from workspaces import METERS, Workspace
 
 ROOT = Path(__file__).parents[2]
 LAKESMITH = Path(sys.executable).parent / "lakesmith"
-BARE = {"PATH": "/usr/bin:/bin"}
+
 
 # A session that registers nothing itself, and asks by name.
 ASK = """
@@ -51,7 +52,7 @@ def meters(tmp_path: Path) -> Workspace:
 
 
 def _said(command: list[str | Path], cwd: Path) -> Any:
-    done = subprocess.run(command, env=BARE, cwd=cwd, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=bare(), cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
 

@@ -25,6 +25,7 @@ from lakesmith.errors import ExitCode
 from lakesmith.ledger.records import RunOutcome, RunRecord
 from lakesmith.shipping.packaging import build_archive
 from lakesmith.simulate import SimulationSpec, simulate
+from shells import bare
 from workspaces import METERS, Workspace
 
 ROOT = Path(__file__).parents[2]
@@ -75,21 +76,20 @@ def environ(folder: Path) -> dict[str, str]:
             check=False,
         )
         assert "No module named 'lakesmith'" in done.stderr
-    return {
-        "PATH": "/usr/bin:/bin",
-        "LAKESMITH_ARCHIVES": str(folder / "archives"),
-        "LAKESMITH__LANDING_ROOT": str(folder / "landing"),
-        "LAKESMITH__LAKE_ROOT": str(folder / "lake"),
-        "LAKESMITH__SUBMIT__PYTHON": str(executor),
-        "LAKESMITH__SUBMIT__DRIVER_PYTHON": str(driver),
-        "LAKESMITH__SUBMIT__SIZES__SMALL__MEMORY": "1g",
-        "LAKESMITH__SPARK__SHUFFLE_PARTITIONS": "2",
-        "LAKESMITH__SPARK__EVENT_LOG": str(folder / "events"),
-        "LAKESMITH__SPARK__HISTORY_URL": "http://history:18080",
-        "LAKESMITH__LOG__FORMAT": "json",
-        "LAKESMITH__LOG__FOLDER": str(folder / "logs"),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-    }
+    return bare(
+        LAKESMITH_ARCHIVES=str(folder / "archives"),
+        LAKESMITH__LANDING_ROOT=str(folder / "landing"),
+        LAKESMITH__LAKE_ROOT=str(folder / "lake"),
+        LAKESMITH__SUBMIT__PYTHON=str(executor),
+        LAKESMITH__SUBMIT__DRIVER_PYTHON=str(driver),
+        LAKESMITH__SUBMIT__SIZES__SMALL__MEMORY="1g",
+        LAKESMITH__SPARK__SHUFFLE_PARTITIONS="2",
+        LAKESMITH__SPARK__EVENT_LOG=str(folder / "events"),
+        LAKESMITH__SPARK__HISTORY_URL="http://history:18080",
+        LAKESMITH__LOG__FORMAT="json",
+        LAKESMITH__LOG__FOLDER=str(folder / "logs"),
+        SPARK_LOCAL_IP="127.0.0.1",
+    )
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,7 @@ from lakesmith.contracts.tables import LAYERS
 from lakesmith.contracts.windows import WindowKind
 from lakesmith.errors import ExitCode, InvalidProject
 from lakesmith.ledger.state import State
+from shells import bare
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -121,7 +122,7 @@ def copy(tmp_path: Path) -> Path:
 
 def typed(script: str, project: Path, home: Path) -> subprocess.CompletedProcess[str]:
     """What bash makes of a block, in a shell with nothing exported but PATH and HOME."""
-    environ = {"PATH": os.environ["PATH"], "HOME": str(home), "COLUMNS": WIDTH, "LANG": "C.UTF-8"}
+    environ = bare(PATH=os.environ["PATH"], HOME=str(home), COLUMNS=WIDTH, LANG="C.UTF-8")
     return subprocess.run(
         ["bash", "-c", script], cwd=project, env=environ, capture_output=True, text=True, check=False
     )

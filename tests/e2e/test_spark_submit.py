@@ -17,6 +17,7 @@ from lakesmith.contracts.load import load_project
 from lakesmith.engine.submit import open_context
 from lakesmith.simulate import SimulationSpec, simulate
 from planted_models import plant_pair
+from shells import bare
 from workspaces import digests
 
 ROOT = Path(__file__).parents[2]
@@ -24,8 +25,6 @@ SUBMIT = Path(sys.executable).parent / "spark-submit"
 GRAPH = load_project(ROOT).graph
 # Long enough for the first label to mature.
 NIGHTS = BatchRange(date(2010, 12, 1), date(2011, 1, 1))
-# A shell with nothing exported but PATH.
-BARE = {"PATH": "/usr/bin:/bin"}
 
 pytestmark = pytest.mark.e2e
 
@@ -39,8 +38,11 @@ def project(folder: Path) -> Path:
     return folder
 
 
-def submit(*arguments: str | Path, env: dict[str, str] = BARE, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([SUBMIT, *arguments], env=env, cwd=cwd, capture_output=True, text=True, check=False)
+def submit(*arguments: str | Path, cwd: Path, **exported: str) -> subprocess.CompletedProcess[str]:
+    environ = bare(**exported)
+    return subprocess.run(
+        [SUBMIT, *arguments], env=environ, cwd=cwd, capture_output=True, text=True, check=False
+    )
 
 
 # Runs job files one after the other as programs of their own, for the price of one JVM.
@@ -101,7 +103,7 @@ def test_without_the_delta_jars_the_error_names_the_flag(tmp_path: Path) -> None
         folder / "jobs/bronze/sales_lines.py",
         "--date",
         str(NIGHTS.first),
-        env={**BARE, "SPARK_CONF_DIR": str(tmp_path / "empty")},
+        SPARK_CONF_DIR=str(tmp_path / "empty"),
         cwd=folder,
     )
 
