@@ -25,8 +25,10 @@ from lakesmith.engine.keeping import train_and_keep
 from lakesmith.engine.night import execute, plan_nights
 from lakesmith.engine.submit import open_context
 from lakesmith.errors import ExitCode
+from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ml.registry import ModelRegistry
-from lakesmith.ml.store import ModelStore
+from lakesmith.ml.serving import folder_digest, load_model
+from lakesmith.ml.store import MODEL_FOLDER, ModelStore
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("LAKESMITH_REAL_DATA", ROOT.parent / "shared" / "data"))
@@ -38,7 +40,8 @@ START, TRAINED, SCORED, JUNE, END = (
     date(2011, 6, 1),
     date(2011, 6, 30),
 )
-FEATURES, DRIFT, PROFILES = "gold.customer_features", "monitoring.drift_metrics", "monitoring.profile_metrics"
+FEATURES, SCORES = "gold.customer_features", "gold.customer_scores"
+DRIFT, PROFILES = "monitoring.drift_metrics", "monitoring.profile_metrics"
 MODEL = "repurchase"
 # By April there are four months of labels: dates close together.
 SPLIT = "{warm_up: 30d, step: 3d, validation: {cutoffs: 2, dates: 1}, test: {span: 7d}}"
@@ -88,7 +91,7 @@ def june(tmp_path_factory: pytest.TempPathFactory, spark_session: SparkSession) 
         registry = ModelRegistry(ModelStore(context.settings), context.ledger)
         registry.promote(MODEL, event.version, SCORED, force=True, reason="April")
     _run(lake, START, date(2011, 4, 30), [PROFILES])
-    _run(lake, SCORED, END, ["gold.customer_scores", PROFILES, DRIFT])
+    _run(lake, SCORED, END, [SCORES, PROFILES, DRIFT])
     return _context(lake)
 
 
@@ -107,14 +110,26 @@ def judged(june: Context) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def trained_on(june: Context) -> pd.DataFrame:
-    """The features that the model was trained on."""
+def registered(june: Context) -> ModelEvent:
+    """The version that scored."""
     event = june.ledger.timeline(MODEL).champion
     assert event is not None
-    registered = june.ledger.timeline(MODEL).registered(event.version)
-    assert registered is not None
+    found = june.ledger.timeline(MODEL).registered(event.version)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def recipe(june: Context, registered: ModelEvent) -> Mapping[str, Any]:
+    """What it was made of."""
     with ModelStore(june.settings).artifacts(MODEL, registered.run_id, "training.json") as file:
-        recipe: Mapping[str, Any] = json.loads(file.read_text())
+        found: Mapping[str, Any] = json.loads(file.read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def trained_on(june: Context, recipe: Mapping[str, Any]) -> pd.DataFrame:
+    """The features that the model was trained on."""
     days = [date.fromisoformat(day) for day in recipe["train"]]
     features = rows(june, FEATURES, min(days), max(days))
     return features[features.batch_date.isin(days)]
@@ -159,6 +174,30 @@ def test_what_drifted_is_true(june: Context, judged: pd.DataFrame, trained_on: p
                 wrong.append((day, name, "is called drift", index, verdict.effect))
             if verdict.verdict == "stable" and index > 1.5 * verdict.effect_limit + 0.05:
                 wrong.append((day, name, "is not called drift", index, verdict.effect))
+    assert wrong == []
+
+
+def test_the_drift_of_scores_is_true(
+    june: Context, registered: ModelEvent, recipe: Mapping[str, Any], spark_session: SparkSession
+) -> None:
+    """Scores of June beside those that the stored model gives the rows of its test."""
+    days = [date.fromisoformat(day) for day in recipe["test"]]
+    table = spark_session.read.format("delta").load(june.lake.path(FEATURES))
+    with ModelStore(june.settings).artifacts(MODEL, registered.run_id, MODEL_FOLDER) as folder:
+        model = load_model(MODEL, registered.version, folder_digest(folder), folder)
+        tested = model.score(table.where(table.batch_date.isin(days))).select("score").toPandas()["score"]
+    scores = rows(june, SCORES, JUNE, END)
+    said = rows(june, DRIFT, JUNE, END)
+    said = said[(said.table_name == SCORES) & (said.column_name == "probability") & said.verdict.notna()]
+    said = said[said["slice"] == ""].set_index("batch_date")
+    assert list(said.index) == list(BatchRange(JUNE, END))
+    wrong = []
+    for day, verdict in said.iterrows():
+        index = by_pandas(tested, scores[scores.batch_date == day].probability)
+        if verdict.verdict == "drifted" and index < 0.1:
+            wrong.append((day, "is called drift", index, verdict.effect))
+        if verdict.verdict == "stable" and index > 1.5 * verdict.effect_limit + 0.05:
+            wrong.append((day, "is not called drift", index, verdict.effect))
     assert wrong == []
 
 
