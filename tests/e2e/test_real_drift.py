@@ -189,7 +189,7 @@ def test_the_drift_of_scores_is_true(
     scores = rows(june, SCORES, JUNE, END)
     said = rows(june, DRIFT, JUNE, END)
     said = said[(said.table_name == SCORES) & (said.column_name == "probability") & said.verdict.notna()]
-    said = said[said["slice"] == ""].set_index("batch_date")
+    said = said[said["slice"] == ""].set_index("batch_date").sort_index()
     assert list(said.index) == list(BatchRange(JUNE, END))
     wrong = []
     for day, verdict in said.iterrows():

@@ -130,7 +130,8 @@ class Column:
         subject: the column names or identifies a person; no statistics, samples or logs of its values.
         scale: decimals to which a derived double is rounded before it is staged.
         unit: what a number counts or measures, for people (`GBP`, `days`).
-        trends: it drifts by construction, as what adds up since a first day does; drift is judged against its trend.
+        trends: it drifts by construction, as what adds up since a first day or goes with the seasons does; drift is judged
+            against its trend.
     """
 
     name: str

@@ -24,7 +24,7 @@ PROFILED = "profiled"
 
 _KEYS = ("columns", "slices", "baseline", "repeated", "windows", "effect")
 _LONGEST_WINDOW = 28
-_NUMBERS = ("bigint", "int", "smallint", "tinyint", "double", "float")
+_TRENDING = ("bigint", "int", "smallint", "tinyint", "double", "float", "string")
 
 
 def read_profile(entry: Entry) -> Profile | None:
@@ -48,11 +48,11 @@ def read_profile(entry: Entry) -> Profile | None:
 
 
 def read_trends(entry: Entry, column: Column) -> bool | None:
-    """`trends: true` of a column of numbers."""
+    """`trends: true` of a column of numbers or of texts."""
     trends = entry.flag()
     kind = str(column.type)
-    if trends and not (kind in _NUMBERS or kind.startswith("decimal")):
-        entry.report(f"only numbers have a trend; the column is {kind}")
+    if trends and not (kind in _TRENDING or kind.startswith("decimal")):
+        entry.report(f"only numbers and texts have a trend; the column is {kind}")
     elif trends and column.subject:
         entry.report(
             "nothing is measured of a column with subject: true, so that it has no trend; leave trends out"

@@ -107,6 +107,7 @@ class Subject:
         effect: the least that counts; None takes that of the settings.
         trends: the column drifts by construction.
         trend: of its mean over earlier days; None where there are too few.
+        lately: of a column that has no mean: the window compared with the days before it; None where there are too few.
         day: the last batch of the window; its mean is compared with the trend.
         mean: of that batch; None takes the mean of the window.
     """
@@ -117,6 +118,7 @@ class Subject:
     effect: float | None = None
     trends: bool = False
     trend: Trend | None = None
+    lately: Comparison | None = None
     day: date | None = None
     mean: float | None = None
 
@@ -163,8 +165,8 @@ class _Case:
 def judge_night(subjects: Sequence[Subject], settings: DriftSettings | None = None) -> list[Verdict]:
     """What is said of every column of a night, the correction taken over all of them.
 
-    A column that does not trend is judged by its distribution, nulls and NaN included. One that trends is judged by how far
-    its mean is off its trend, and by what is missing.
+    A column that does not trend is judged by its distribution, nulls and NaN included. One that trends is judged by what is
+    missing, and by how far its mean is off its trend, or, where it has no mean, its distribution off that of the days before.
 
     Args:
         subjects: all columns and slices that are judged together; one that has too few rows takes no part in the correction.
@@ -225,6 +227,8 @@ def _hypotheses(subject: Subject, settings: DriftSettings) -> list[_Hypothesis]:
     found = _of(Reason.MISSING, comparison.missing, least)
     if (off := _off_trend(subject)) is not None:
         found += _of(Reason.TREND, off, settings.trend_effect)
+    if subject.lately is not None:
+        found += _of(Reason.TREND, subject.lately.distribution, limit)
     return found
 
 

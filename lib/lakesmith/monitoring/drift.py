@@ -32,7 +32,7 @@ from lakesmith.monitoring.metric_rows import (
     table_drift_row,
 )
 from lakesmith.monitoring.profile import ColumnProfile, merge_profiles
-from lakesmith.monitoring.trend import Trend
+from lakesmith.monitoring.trend import LEAST_DAYS, Trend
 
 __all__ = ["DRIFT_SETTINGS", "PROFILE_INPUT", "drift_rows", "drift_settings"]
 
@@ -63,9 +63,8 @@ class _Series:
             self._read[key] = stored_profile((self.baselines if baseline else self.rows)[day])
         return self._read[key]
 
-    def like(self, day: date, days: int) -> dict[date, ColumnProfile]:
-        """The profiles of the days up to a day that were measured as that day was."""
-        wanted = self.profile(day)
+    def like(self, day: date, days: int, wanted: ColumnProfile) -> dict[date, ColumnProfile]:
+        """The profiles of some days up to a day, of those that were measured as another profile was."""
         near = [day - timedelta(back) for back in range(days)]
         known = {each: self.profile(each) for each in near if each in self.rows}
         return {each: profile for each, profile in known.items() if _alike(profile, wanted)}
@@ -75,6 +74,11 @@ class _Series:
         near = [day - timedelta(back) for back in range(1, days + 1)]
         means = {each: self.rows[each]["avg"] for each in near if each in self.rows}
         return Trend.fit({each: mean for each, mean in means.items() if mean is not None})
+
+    def before(self, day: date, days: int) -> ColumnProfile | None:
+        """The sum of the days before that were measured as that day was; None of fewer than a trend needs."""
+        known = self.like(day - timedelta(1), days, wanted=self.profile(day))
+        return merge_profiles(known.values()) if len(known) >= LEAST_DAYS else None
 
 
 @dataclass
@@ -170,7 +174,7 @@ def _judged(day: date, of: _Slice, column: _Series, settings: DriftSettings) -> 
         settings = replace(settings, windows=tuple(row["windows"]))
     repeated, trends = bool(row["repeated"]), bool(row["trends"])
     # Twice the longest window: the period before one is as long.
-    alike = column.like(day, 2 * settings.windows[-1])
+    alike = column.like(day, 2 * settings.windows[-1], column.profile(day))
     windows = judged_windows(alike, day, settings, once=repeated or trends)
     # The shortest: the day itself is one of its batches.
     length, window = windows[0]
@@ -181,6 +185,7 @@ def _judged(day: date, of: _Slice, column: _Series, settings: DriftSettings) -> 
     subjects = []
     if baseline is not None and _alike(baseline, window):
         moments = column.profile(day).moments
+        before = column.before(day, settings.trend_days) if trends and moments is None else None
         subjects = [
             Subject(
                 " ".join((of[0], str(of[1:]), row["column_name"], f"{days} days")),
@@ -189,6 +194,7 @@ def _judged(day: date, of: _Slice, column: _Series, settings: DriftSettings) -> 
                 effect=row["least_effect"],
                 trends=trends,
                 trend=column.trend(day, settings.trend_days) if trends else None,
+                lately=compare(before, found, repeated=repeated) if before is not None else None,
                 day=day,
                 mean=moments.mean if moments is not None and moments.count else None,
             )

@@ -14,7 +14,7 @@ from lakesmith.monitoring.baseline import TableBaseline, baseline_of
 from lakesmith.monitoring.decision import DriftSettings, VerdictKind
 from lakesmith.monitoring.drift import PROFILE_INPUT, drift_rows, drift_settings
 from lakesmith.monitoring.metric_rows import DRIFT_COLUMNS, RowKey, profile_row
-from lakesmith.monitoring.profile import ColumnLayout, ColumnProfile
+from lakesmith.monitoring.profile import ColumnLayout, ColumnProfile, Measure
 from lakesmith.monitoring.sample import layout_of_numbers, profile_of_numbers
 from lakesmith.monitoring.stored import DRIFTED
 
@@ -189,6 +189,28 @@ def test_a_trending_column_is_judged_by_its_trend_over_a_new_baseline_too() -> N
     far = row(DAYS - 1, profiled(DAYS, shift=0.1 * DAYS + 2, layout=other), trends=True)
     [drifted, *_] = drift_rows([far if each is last else each for each in rows], [day(DAYS - 1)], SETTINGS)
     assert (drifted["verdict"], drifted["reason"]) == ("drifted", "trend")
+
+
+def texts(*groups: int) -> ColumnProfile:
+    return ColumnProfile("x", "string", Measure.TEXT, count=sum(groups), hashed=groups)
+
+
+def test_a_text_that_trends_is_judged_by_the_weeks_before() -> None:
+    """A hundred rows a day move from the first group to the others in a month; on the last day they are where they were."""
+    days = [texts(400 - 5 * n, 300, 200, 100 + 5 * n) for n in range(DAYS)]
+    rows = [row(n, profile, trends=True) for n, profile in enumerate(days)]
+    rows += [baseline_row(n, days[0], (1, 0.01), trends=True) for n in range(DAYS)]
+    back = [*rows[: DAYS - 1], row(DAYS - 1, texts(600, 200, 100, 100), trends=True), *rows[DAYS:]]
+
+    def said(rows: list[dict[str, Any]], number: int) -> tuple[str, str, float]:
+        [judged, *_] = drift_rows(rows, [day(number)], SETTINGS)
+        return judged["verdict"], judged["reason"], judged["population_stability_index"]
+
+    verdict, reason, index = said(rows, DAYS - 1)
+    assert (verdict, reason) == ("stable", "trend")
+    assert index > 0.2  # of the baseline, which would have been called drift
+    assert said(back, DAYS - 1)[:2] == ("drifted", "trend")
+    assert said(rows, 13)[:2] == ("no trend", "missing")
 
 
 def test_the_same_entities_every_night_are_no_more_rows() -> None:
