@@ -27,6 +27,7 @@ __all__ = [
     "PROFILE_TABLE",
     "SHADOW",
     "TOO_FEW",
+    "TREND",
     "WORSE",
     "ColumnDrift",
     "MetricOutcome",
@@ -39,6 +40,9 @@ __all__ = [
 
 DRIFTED = "drifted"
 """The verdict that a column has drifted: `VerdictKind.DRIFTED` as it is stored, for those that need not wait for scipy."""
+
+TREND = "trend"
+"""What was judged is how far the column is off its trend: `Reason.TREND` as it is stored."""
 
 PROFILE_TABLE = "monitoring.profile_metrics"
 """Where profiles are kept."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from lakesmith.ledger.troubles import count
+from lakesmith.monitoring.stored import TREND
 from lakesmith.site import charts
 from lakesmith.site.charts import Chart
 from lakesmith.site.metrics import Drift, Histogram, MetricTables
@@ -94,6 +95,8 @@ def _effect(drift: Drift) -> float:
 
 def _says(drift: Drift) -> str:
     against = drift.baseline or ("its baseline" if drift.kind != "CONSECUTIVE" else "the window before")
+    if drift.reason == TREND:
+        against = "its trend"
     window = f"{count(drift.days, 'batch')} to {drift.last}"
     rows = drift.figures.get("rows_judged")
     judged = f", {whole(rows)} independent rows" if rows is not None else ""
@@ -101,7 +104,7 @@ def _says(drift: Drift) -> str:
         f"effect {amount(drift.figures.get('effect'), 3)}, limit {amount(drift.figures.get('effect_limit'), 3)}; "
         f"corrected p {amount(drift.figures.get('adjusted_pvalue'), 3)}"
     )
-    why = f" by its {drift.reason}" if drift.reason else ""
+    why = f" by its {drift.reason}" if drift.reason and drift.reason != TREND else ""
     verdict = {"drifted": f"Drifted{why}", "stable": "Stable", "too few": "Too few rows to say"}.get(
         drift.verdict, f"{drift.verdict[:1].upper()}{drift.verdict[1:]}" if drift.verdict else "Not judged"
     )
@@ -184,21 +187,28 @@ def _through_time(nights: Sequence[Drift]) -> Chart | None:
     if len(nights) < 2:
         return None
     days = [night.last for night in nights]
-    effects = [night.figures.get("effect") for night in nights]
+    # Windows of several lengths have several limits: in parts of its own each night compares with the others.
+    parts = [_part_of_limit(night) for night in nights]
     index = [night.figures.get("population_stability_index") for night in nights]
-    name, values = ("effect", effects) if any(v is not None for v in effects) else ("index", index)
+    judged = any(part is not None for part in parts)
+    name, values = ("effect", parts) if judged else ("index", index)
     if not any(value is not None for value in values):
         return None
-    limit = next((n.figures["effect_limit"] for n in reversed(nights) if n.figures.get("effect_limit")), None)
     known = [value for value in values if value is not None]
     drifted = sum(night.drifted for night in nights)
-    says = f"{count(len(days), 'night')}, highest {amount(max(known), 3)}; drift was found in {drifted}."
+    highest = f"{amount(max(known), 3)}{' times the limit' if judged else ''}"
+    says = f"{count(len(days), 'night')}, highest {highest}; drift was found in {drifted}."
     return charts.lines(
         f"{nights[-1].column}: {name} through time",
         says,
         days,
         {name: values},
-        name,
-        limits={"limit": limit} if limit is not None and name == "effect" else None,
+        "times the limit" if judged else name,
+        limits={"limit": 1.0} if judged else None,
         width=300,
     )
+
+
+def _part_of_limit(drift: Drift) -> float | None:
+    effect, limit = drift.figures.get("effect"), drift.figures.get("effect_limit")
+    return effect / limit if effect is not None and limit else None

@@ -11,12 +11,12 @@ import pytest
 
 from lakesmith.contracts.model import BATCH_DATE
 from lakesmith.monitoring.baseline import TableBaseline, baseline_of
-from lakesmith.monitoring.decision import DriftSettings, VerdictKind
+from lakesmith.monitoring.decision import DriftSettings, Reason, VerdictKind
 from lakesmith.monitoring.drift import PROFILE_INPUT, drift_rows, drift_settings
 from lakesmith.monitoring.metric_rows import DRIFT_COLUMNS, RowKey, profile_row
 from lakesmith.monitoring.profile import ColumnLayout, ColumnProfile, Measure
 from lakesmith.monitoring.sample import layout_of_numbers, profile_of_numbers
-from lakesmith.monitoring.stored import DRIFTED
+from lakesmith.monitoring.stored import DRIFTED, TREND
 
 FIRST = date(2024, 1, 1)
 DAYS = 40
@@ -270,4 +270,4 @@ def test_a_baseline_reads_back_as_it_was_written_and_knows_what_is_usual() -> No
 
 
 def test_the_stored_verdict_is_the_one_that_is_decided() -> None:
-    assert str(VerdictKind.DRIFTED) == DRIFTED
+    assert (str(VerdictKind.DRIFTED), str(Reason.TREND)) == (DRIFTED, TREND)

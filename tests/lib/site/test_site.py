@@ -161,7 +161,9 @@ def test_drift_is_told_by_the_figures_of_the_table(lake: Workspace, site: Path) 
         f"{amount(row['adjusted_pvalue'], 3)}; 1 batch to 2024-01-12, 600 independent rows."
     )
     assert expected in said
-    assert f"12 nights, highest {amount(row['effect'], 3)}; drift was found in 1." in said
+    assert (
+        f"12 nights, highest {amount(row['effect'] / 0.1, 3)} times the limit; drift was found in 1." in said
+    )
     assert f"Kolmogorov-Smirnov statistic {amount(row['ks_test']['statistic'])}" in said
 
 
