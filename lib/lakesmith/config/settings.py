@@ -300,7 +300,7 @@ class DriftSettings(_Section):
         effect: the least population stability index, less what chance gives.
         false_discovery: the share of false alarms among the alarms of a night.
         least_rows: fewer rows in a window are too few to say anything.
-        windows: lengths in batches, ascending; judged are the first one with enough rows and the one after it.
+        windows: lengths in batches, ascending; each one with enough rows is judged.
         usual_factor: how many times the usual effect of the baseline's own batches the effect must reach besides.
         trend_effect: how far the mean of a trending column must be off its trend, in standard deviations.
         trend_days: of so many days before the night the trend is taken.

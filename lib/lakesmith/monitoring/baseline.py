@@ -19,7 +19,7 @@ from lakesmith.monitoring.profile import ColumnLayout, ColumnProfile, merge_prof
 __all__ = ["ColumnBaseline", "TableBaseline", "baseline_of"]
 
 _FORMAT = 1
-_LENGTHS = (1, 7, 28)
+_LENGTHS = (1, 3, 7, 28)
 Slice = tuple[str | None, str | None]
 
 

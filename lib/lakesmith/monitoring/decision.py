@@ -44,7 +44,7 @@ class DriftSettings:
         false_discovery: the share of false alarms among the alarms of a night (Benjamini and Hochberg 1995); of nights on
             which nothing drifts, at most this share raises one.
         least_rows: fewer rows in a window are too few to say anything.
-        windows: lengths in batches, ascending; judged are the first one with enough rows and the one after it.
+        windows: lengths in batches, ascending; each one with enough rows is judged.
         usual_factor: how many times the usual effect of the baseline's own windows the effect must reach besides.
         trend_effect: how far the mean of a trending column must be off its trend, in standard deviations of the values.
         trend_days: of so many days before the night the trend is taken.
@@ -185,9 +185,9 @@ def judge_night(subjects: Sequence[Subject], settings: DriftSettings | None = No
 def judged_windows(
     profiles: Mapping[date, ColumnProfile], day: date, settings: DriftSettings, *, once: bool = False
 ) -> list[tuple[int, ColumnProfile]]:
-    """The windows up to a day that are judged: the shortest with enough rows, and the next one that holds more batches.
+    """The windows up to a day that are judged: those with enough rows, each with more batches than the one before.
 
-    What is sudden shows in the one, what is small in the other.
+    What is sudden shows in short ones, what is small in long ones.
 
     Args:
         profiles: one a batch; a day without one is a gap that a window spans.
@@ -206,8 +206,9 @@ def judged_windows(
             found.append((length, merge_profiles(known)))
     if once:
         return found[:1]
-    enough = [at for at, (_, profile) in enumerate(found) if profile.count >= settings.least_rows]
-    return found[enough[0] : enough[0] + 2] if enough else found[-1:]
+    return [(length, profile) for length, profile in found if profile.count >= settings.least_rows] or found[
+        -1:
+    ]
 
 
 def window_days(profiles: Mapping[date, ColumnProfile], day: date, length: int) -> list[ColumnProfile]:

@@ -256,7 +256,7 @@ def test_a_baseline_reads_back_as_it_was_written_and_knows_what_is_usual() -> No
     )
     usual = dict(column.usual)
     # Of single days every other one is off, of weeks nearly none is.
-    assert usual.keys() == {1, 7}
+    assert usual.keys() == {1, 3, 7}
     assert usual[1] > 5 * usual[7]
     layout = made.layout("x", "double")
     assert layout is not None
