@@ -137,6 +137,14 @@ drills: env ## Faults by the thousand, then races, against an undisturbed twin (
 	cd tests && ../$(BIN)/python -m drills --faults $(N)
 	cd tests && ../$(BIN)/python -m drills.races --rounds $(ROUNDS)
 
+.PHONY: stack-drill
+stack-drill: env airflow browser postgres ## Nights of real data on a stack of its own, disturbed (../shared/data; half an hour)
+	cd tests && ../$(BIN)/python -m drills.stack_nights $(if $(PICTURES),--pictures $(abspath $(PICTURES)))
+
+.PHONY: fresh-stack
+fresh-stack: env ## The stack from a fresh clone and an empty home, up and down twice (ports of the settings; minutes)
+	cd tests && ../$(BIN)/python -m drills.fresh_stack
+
 EXAMPLES ?= 100
 SEED ?= 1
 .PHONY: parity

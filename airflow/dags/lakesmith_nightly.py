@@ -18,6 +18,7 @@ with DAG(
     description="The batch of a day: landing files in, audited tables, scores and monitoring out.",
     schedule=here.timetable(here.airflow.schedule),
     start_date=here.start,
+    end_date=here.end,
     catchup=True,
     max_active_runs=1,
     default_args=here.defaults,

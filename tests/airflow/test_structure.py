@@ -170,6 +170,17 @@ def test_settings_move_the_first_night(load: Any, monkeypatch: pytest.MonkeyPatc
     assert load("lakesmith_nightly").start_date.isoformat() == "2011-03-01T00:00:00+00:00"
 
 
+def test_settings_say_which_night_is_the_last(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKESMITH__AIRFLOW__END", "2010-12-02")
+
+    core = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(load("lakesmith_nightly")))
+
+    first = core.next_dagrun_info(last_automated_run_info=None)
+    last = core.next_dagrun_info(last_automated_run_info=first)
+    assert last.logical_date.date() == date(2010, 12, 2)
+    assert core.next_dagrun_info(last_automated_run_info=last) is None
+
+
 def test_every_gold_table_is_an_asset_of_one_task(load: Any) -> None:
     outlets = {t.task_id: [a.name for a in t.outlets] for t in load("lakesmith_nightly").tasks if t.outlets}
 

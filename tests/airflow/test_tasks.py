@@ -106,6 +106,17 @@ def test_a_failure_is_told_once_with_table_batch_reason_and_link(lake: Path, web
         assert part in message
 
 
+def test_what_is_blocked_by_the_failure_is_not_told_beside_it(lake: Path, webhook: Webhook) -> None:
+    causes = Trouble("silver.sales_lines", "2011-03-01", "900 of 1,000 rows are wrong")
+    waits = Trouble("silver.products", "2011-03-01", "is blocked: needs silver.sales_lines", blocked=True)
+
+    told_of_failures(**PLACE)(failed(FailedForGood(Verdict(Action.FAIL, (causes, waits), "exit code 3"))))
+
+    [message] = webhook.posted
+    assert "silver.sales_lines" in message
+    assert "silver.products" not in message
+
+
 def test_what_failed_before_any_table_is_told_of_the_dag(lake: Path, webhook: Webhook) -> None:
     told_of_failures(**PLACE)(failed(TimeoutError("the task took longer than an hour")))
 

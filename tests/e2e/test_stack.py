@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
-from urllib.request import urlopen
 
 import boto3
 import mlflow
@@ -20,87 +13,24 @@ import psutil
 import psycopg2
 import pytest
 
-from lakesmith.stack.supervisor import MARK
-from stacks import environment, free_ports, stack_project
+from stacks import Machine, stack_project, until
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).parents[2]
-AIRFLOW = ROOT / ".venv-airflow"
 SERVICES = ["postgres", "mlflow", "s3", "spark-master", "spark-worker-1", "spark-history"]
-RUN = "import sys; sys.argv[0] = 'lakesmith'; from lakesmith.cli.main import main; sys.exit(main())"
-LIMIT = 120.0
-
-
-class Machine:
-    """One stack on this machine, driven by the command line in processes of their own."""
-
-    def __init__(self, project: Path) -> None:
-        self.project = project
-        self.ports = free_ports()
-        self.environ = {
-            **os.environ,
-            **environment(self.ports),
-            "LAKESMITH_PROJECT": str(project),
-            "LAKESMITH_ENV": "stack",
-            "COLUMNS": "200",
-            "LAKESMITH__STACK__AIRFLOW": str(AIRFLOW),
-        }
-
-    def lakesmith(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", RUN, "stack", *arguments]
-        environ = {**self.environ, **variables}
-        return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-
-    def status(self) -> dict[str, dict[str, Any]]:
-        answer = json.loads(self.lakesmith("status", "--json").stdout)
-        return {service["service"]: service for service in answer["services"]}
-
-    def url(self, name: str, path: str) -> Any:
-        with urlopen(f"http://127.0.0.1:{self.ports[name]}{path}", timeout=20) as answer:
-            return json.load(answer)
-
-    def processes(self) -> list[psutil.Process]:
-        """By what they were started with, and PostgreSQL's by the folder that they work in."""
-        return [p for p in psutil.process_iter() if self._is_own(p)]
-
-    def _is_own(self, process: psutil.Process) -> bool:
-        try:
-            mine = str(self.project)
-            marked = process.environ().get(MARK, "").startswith(mine) or process.cwd().startswith(mine)
-            return marked and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
-            return False
-
-    def listening(self) -> list[str]:
-        return [name for name, port in self.ports.items() if answers(port)]
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as trial:
-        return trial.connect_ex(("127.0.0.1", port)) == 0
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Waits for a condition, with a limit."""
-    pause, waited = threading.Event(), 0.0
-    while not holds():
-        assert waited < LIMIT
-        pause.wait(0.5)
-        waited += 0.5
 
 
 @pytest.fixture
 def machine() -> Iterator[Machine]:
     with stack_project() as project:
-        machine = Machine(project)
+        machine = Machine(project, project)
         yield machine
-        machine.lakesmith("down")
+        machine.stack("down")
 
 
 def test_up_and_down_twice_with_a_crash_between(machine: Machine) -> None:
     for _ in range(2):
-        up = machine.lakesmith("up")
+        up = machine.stack("up")
         assert up.returncode == 0, up.stderr
         found = machine.status()
         assert {name: found[name]["health"] for name in SERVICES} == dict.fromkeys(SERVICES, "well")
@@ -108,12 +38,12 @@ def test_up_and_down_twice_with_a_crash_between(machine: Machine) -> None:
         assert_all_descend_from_the_supervisor(machine)
         assert_a_second_up_changes_nothing(machine, found)
         assert_a_crash_is_told_and_mended(machine)
-        down = machine.lakesmith("down")
+        down = machine.stack("down")
         assert (down.returncode, down.stdout) == (0, "the stack is down: no process and no port is left\n"), (
             down.stderr
         )
         assert (machine.processes(), machine.listening()) == ([], [])
-    assert machine.lakesmith("down").stdout == "the stack was not up\n"
+    assert machine.stack("down").stdout == "the stack was not up\n"
 
 
 def assert_everything_is_of_use(machine: Machine) -> None:
@@ -153,7 +83,7 @@ def assert_all_descend_from_the_supervisor(machine: Machine) -> None:
 
 
 def assert_a_second_up_changes_nothing(machine: Machine, before: dict[str, dict[str, Any]]) -> None:
-    again = machine.lakesmith("up")
+    again = machine.stack("up")
     assert (again.returncode, again.stderr) == (0, "")
     now = machine.status()
     assert {name: now[name]["pid"] for name in SERVICES} == {name: before[name]["pid"] for name in SERVICES}
@@ -164,44 +94,41 @@ def assert_a_crash_is_told_and_mended(machine: Machine) -> None:
     os.kill(pid, signal.SIGKILL)
     until(lambda: machine.status()["s3"]["health"] == "well" and machine.status()["s3"]["pid"] != pid)
     assert machine.status()["s3"]["endings"] == ["terminated by SIGKILL"]
-    assert "1 restart, the last: terminated by SIGKILL" in " ".join(
-        machine.lakesmith("status").stdout.split()
-    )
+    assert "1 restart, the last: terminated by SIGKILL" in " ".join(machine.stack("status").stdout.split())
 
 
 def test_a_service_that_cannot_start_is_told_with_the_end_of_its_log(machine: Machine) -> None:
-    up = machine.lakesmith("up", "postgres", LAKESMITH__STACK__DATABASE="postgresql")
+    up = machine.stack("up", "postgres", LAKESMITH__STACK__DATABASE="postgresql")
     assert up.returncode == 0, up.stderr
-    assert machine.lakesmith("down").returncode == 0
+    assert machine.stack("down").returncode == 0
     (machine.project / ".stack" / "postgres" / "PG_VERSION").write_text("1\n")
-    failed = machine.lakesmith("up", "postgres")
+    failed = machine.stack("up", "postgres")
     assert failed.returncode == 1
     assert failed.stderr.startswith("error: postgres ended: exit status 1. The end of ")
     assert "is not compatible with this version" in failed.stderr
-    status = machine.lakesmith("status")
+    status = machine.stack("status")
     assert status.returncode == 1
     assert "is not compatible with this version" in status.stdout
-    assert machine.lakesmith("down").returncode == 0
+    assert machine.stack("down").returncode == 0
     assert machine.processes() == []
 
 
 def test_what_lost_its_supervisor_is_told_and_ended(machine: Machine) -> None:
-    assert machine.lakesmith("up", "mlflow", LAKESMITH__STACK__DATABASE="auto").returncode == 0
+    assert machine.stack("up", "mlflow", LAKESMITH__STACK__DATABASE="auto").returncode == 0
     os.kill(int((machine.project / ".stack" / "supervisor.pid").read_text()), signal.SIGKILL)
-    until(lambda: machine.lakesmith("status").returncode == 1)
+    until(lambda: machine.stack("status").returncode == 1)
     assert (
-        "of the stack without a supervisor. End them: lakesmith stack down"
-        in machine.lakesmith("status").stdout
+        "of the stack without a supervisor. End them: lakesmith stack down" in machine.stack("status").stdout
     )
-    down = machine.lakesmith("down")
+    down = machine.stack("down")
     assert (down.returncode, down.stdout) == (0, "the stack is down: no process and no port is left\n")
     assert (machine.processes(), machine.listening()) == ([], [])
 
 
 def test_without_postgresql_sqlite_stands_in_and_the_table_says_so(machine: Machine) -> None:
-    up = machine.lakesmith("up", "mlflow", LAKESMITH__STACK__DATABASE="sqlite")
+    up = machine.stack("up", "mlflow", LAKESMITH__STACK__DATABASE="sqlite")
     assert up.returncode == 0, up.stderr
     assert "SQLite stands in: stack.database is sqlite" in up.stdout
     assert (machine.project / ".stack" / "mlflow" / "mlflow.db").exists()
-    assert machine.lakesmith("down", LAKESMITH__STACK__DATABASE="sqlite").returncode == 0
+    assert machine.stack("down", LAKESMITH__STACK__DATABASE="sqlite").returncode == 0
     assert (machine.processes(), machine.listening()) == ([], [])

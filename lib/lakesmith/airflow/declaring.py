@@ -63,6 +63,12 @@ class Declared:
         first = self.airflow.start or min(self.graph.starts.values())
         return datetime.combine(first, time(), ZoneInfo(self.airflow.timezone))
 
+    @property
+    def end(self) -> datetime | None:
+        """The last moment of the last night; None: nights go on."""
+        last = self.airflow.end
+        return None if last is None else datetime.combine(last, time.max, ZoneInfo(self.airflow.timezone))
+
     def timetable(self, cron: str) -> Any:
         """A schedule whose runs are named by the beginning of their interval: the night of a day runs after that day."""
         return CronDataIntervalTimetable(cron, timezone=self.airflow.timezone)

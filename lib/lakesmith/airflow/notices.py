@@ -38,8 +38,10 @@ def told_of_failures(project: str, environment: str) -> Callable[[Any], None]:
         task = context["ti"]
         named: tuple[Trouble, ...] = getattr(context.get("exception"), "troubles", ())
         whole = Trouble("", "", str(context.get("exception") or "the task was ended from outside"))
+        # What only waits for a batch that is told here, too, is no news.
+        causes = [trouble for trouble in named if not trouble.blocked] or list(named) or [whole]
         # One table, one alert, whatever it is made of.
-        by_table = {trouble.table: trouble for trouble in reversed(named or (whole,))}
+        by_table = {trouble.table: trouble for trouble in reversed(causes)}
         night = _night(context.get("logical_date"), settings.airflow.timezone)
         for trouble in reversed(by_table.values()):
             reason = (

@@ -36,11 +36,13 @@ class Trouble:
     Args:
         table: `layer.name`; empty where the process ended before any table's turn.
         batch: `YYYY-MM-DD`; empty where it is the table's run as a whole.
+        blocked: nothing is wrong with it but that it needs other batches first.
     """
 
     table: str
     batch: str
     reason: str
+    blocked: bool = False
 
     def __str__(self) -> str:
         return f"{' '.join(filter(None, (self.table, self.batch)))}: {self.reason}".removeprefix(": ")
@@ -105,7 +107,12 @@ def _troubles(outcome: Mapping[str, Any]) -> tuple[Trouble, ...]:
         name = table["table"]
         batches = [Trouble(name, day, reason) for day, reason in table["rejected"].items()]
         batches += [
-            Trouble(name, waiting["batch_date"], f"is {waiting['state']}: {waiting['reason']}")
+            Trouble(
+                name,
+                waiting["batch_date"],
+                f"is {waiting['state']}: {waiting['reason']}",
+                blocked=waiting["state"] == _BLOCKED,
+            )
             for waiting in table["waiting"]
         ]
         if table["error"] and not table["rejected"]:

@@ -704,6 +704,7 @@ class AirflowSettings(_Section):
         schedule: when a night begins, on the day after its batch; cron.
         timezone: of the schedules, and of the day that a logical date falls on.
         start: the first night; None stands for the first day of the sources.
+        end: the last night; None: nights go on.
         granularity: one task a group of tables, or one a table.
         groups: the tables of each group; none means ingest, features, score and watch, by layer.
         connection: the Spark connection.
@@ -723,6 +724,7 @@ class AirflowSettings(_Section):
     schedule: str = "0 3 * * *"
     timezone: str = "UTC"
     start: Annotated[date | None, BeforeValidator(_day)] = None
+    end: Annotated[date | None, BeforeValidator(_day)] = None
     granularity: Literal["group", "table"] = "group"
     groups: Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(_lists)] = Field(default_factory=dict)
     connection: str = "spark_default"
@@ -747,6 +749,12 @@ class AirflowSettings(_Section):
         except (OSError, ValueError):
             raise ValueError(f"there is no time zone {value!r}; write it like Europe/London") from None
         return value
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.start is not None and self.end is not None and self.end < self.start:
+            raise ValueError(f"the last night, end: {self.end}, is before the first one, start: {self.start}")
+        return self
 
     @field_validator("pools")
     @classmethod

@@ -66,3 +66,12 @@ def test_an_error_before_any_table_is_told_too() -> None:
 
     assert found.troubles == (Trouble("", "", "UsageError: no table 'x'."),)
     assert found.text == "exit code 2 (usage). UsageError: no table 'x'. See: lakesmith status"
+
+
+def test_what_only_needs_another_batch_is_marked() -> None:
+    found = judge(4, outcome(4, waiting=waiting("blocked", "missing")))
+
+    assert [(trouble.reason.split(":")[0], trouble.blocked) for trouble in found.troubles] == [
+        ("is blocked", True),
+        ("is missing", False),
+    ]

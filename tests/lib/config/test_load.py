@@ -41,6 +41,7 @@ AIRFLOW = {
     "schedule": "0 3 * * *",
     "timezone": "UTC",
     "start": None,
+    "end": None,
     "granularity": "group",
     "connection": "spark_default",
     "command": "lakesmith",
@@ -453,6 +454,10 @@ ALLOWED = (
         (
             "stack: {ports: {spark_worker_ui: 8079}}",
             "settings: stack: ports: airflow and spark_worker_ui + 1 are both 8080; each needs its own",
+        ),
+        (
+            "airflow: {start: 2011-03-02, end: 2011-03-01}",
+            "settings: airflow: the last night, end: 2011-03-01, is before the first one, start: 2011-03-02",
         ),
         (
             "stack: {workers: {memory: much}}",

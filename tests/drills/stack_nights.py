@@ -1,0 +1,595 @@
+"""Nights of real data on the whole stack, disturbed one after the other.
+
+`make stack-drill`, or `python -m drills.stack_nights` from tests/. A stack of its own is started: PostgreSQL, MLflow, Spark's
+master and two workers, Airflow. Its scheduler catches up six nights; nobody tells it a step. Meanwhile a file is late, a worker
+of Spark's and Airflow's scheduler are killed, a file is corrupted, and two runs make one night at the same time. In the end
+every table equals, row for row, the one of a local backfill in another lake. Prints what was seen; ends with 1 at the first
+thing that is not as it should be, and keeps the folder then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import psutil
+from deltalake import DeltaTable
+from rich.console import Console
+from rich.table import Table
+
+from drills.airflow_api import Airflow, Run
+from drills.airflow_pictures import take
+from lakesmith.contracts.load import load_project
+from lakesmith.lake.tables import quarantine_contract
+from receivers import WebhookServer, webhook_server
+from stacks import Machine
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("LAKESMITH_REAL_DATA", ROOT.parent / "shared" / "data"))
+SOURCE = "online-retail"
+
+NIGHTLY = "lakesmith_nightly"
+AGAIN = "lakesmith_nightly_again"
+"""The same DAG under another name: Airflow itself lets one run of a DAG wait for the other."""
+
+FIRST = date(2010, 12, 1)
+CLOSED = date(2010, 12, 4)
+LATE = date(2010, 12, 5)
+REJECTED = date(2010, 12, 6)
+
+_START_MINUTES = 10.0
+_NIGHT_MINUTES = 20.0
+_POLL_SECONDS = 1.0
+
+
+class Differed(Exception):
+    """Something is not as it should be."""
+
+
+def must(holds: object, text: str) -> None:
+    """Goes on only when something is so."""
+    if not holds:
+        raise Differed(text)
+
+
+@dataclass
+class Drivers:
+    """Who submits what: every half second all drivers of the stack are counted by night and tables.
+
+    Args:
+        most: (night, tables) -> as many at once were seen.
+    """
+
+    most: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Counts until the end of the block."""
+        over = threading.Event()
+        thread = threading.Thread(target=self._watch, args=(over,))
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _watch(self, over: threading.Event) -> None:
+        while not over.wait(0.5):
+            for key, number in Counter(drivers()).items():
+                self.most[key] = max(self.most[key], number)
+
+
+def drivers() -> Iterator[tuple[str, str]]:
+    """Night and tables of every driver that runs now."""
+    found = {}
+    for process in psutil.process_iter():
+        try:
+            words, parent = process.cmdline(), process.ppid()
+        except psutil.Error:
+            continue
+        # Its JVM; the script and the launcher that come before it name the same words.
+        is_driver = words[:1] and words[0].endswith("/java") and "org.apache.spark.launcher.Main" not in words
+        if is_driver and "org.apache.spark.deploy.SparkSubmit" in words and "--date" in words:
+            tables = [after for word, after in pairwise(words) if word == "--table"]
+            found[process.pid] = parent, (words[words.index("--date") + 1], " ".join(tables))
+    # What a JVM is about to start has its words for a moment.
+    yield from (key for parent, key in found.values() if parent not in found)
+
+
+class Drill:
+    """The stack, its landing folder, a twin, and what was seen.
+
+    Args:
+        folder: for everything; PostgreSQL's account can enter it.
+        alerts: a channel of alerts.
+        say: takes a line about what happens.
+        pictures: where pictures of Airflow's pages go; None: none are taken.
+    """
+
+    def __init__(
+        self, folder: Path, alerts: WebhookServer, say: Callable[[str], None], pictures: Path | None = None
+    ) -> None:
+        self.folder = folder
+        self.alerts = alerts
+        self.seen = Drivers()
+        self.shown: list[tuple[str, str]] = []
+        self._pictures = pictures
+        self._say = say
+        self._began = time.monotonic()
+        self._landing = folder / "landing"
+        (self._landing / SOURCE).mkdir(parents=True)
+        self._declare_again(folder / "dags")
+        self.machine = Machine(
+            ROOT,
+            folder,
+            LAKESMITH__STACK__FOLDER=str(folder / "stack"),
+            LAKESMITH__STACK__DAGS=str(folder / "dags"),
+            LAKESMITH__STACK__WORKERS__COUNT="2",
+            # Room for the applications of two nights at once.
+            LAKESMITH__STACK__WORKERS__CORES="2",
+            LAKESMITH__STACK__WORKERS__MEMORY="2g",
+            LAKESMITH__LANDING_ROOT=str(self._landing),
+            LAKESMITH__LAKE_ROOT=str(folder / "lake"),
+            LAKESMITH__ALERTS__WEBHOOK__URL=alerts.url,
+            # Every JVM lives for a minute or two: the second compiler costs more than it gives.
+            JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+            LAKESMITH__AIRFLOW__END=REJECTED.isoformat(),
+            LAKESMITH__AIRFLOW__RETRY_DELAY="20s",
+            LAKESMITH__AIRFLOW__LANDING__POLL="5s",
+            LAKESMITH__AIRFLOW__BLOCKED__POLL="10s",
+        )
+        ports = self.machine.ports
+        self.machine.environ |= {
+            "LAKESMITH__SPARK__MASTER": f"spark://127.0.0.1:{ports['spark_master']}",
+            "LAKESMITH__SPARK__HISTORY_URL": f"http://127.0.0.1:{ports['spark_history']}",
+            "LAKESMITH__MLFLOW__TRACKING_URI": f"http://127.0.0.1:{ports['mlflow']}",
+        }
+
+    @staticmethod
+    def _declare_again(dags: Path) -> None:
+        shutil.copytree(ROOT / "airflow" / "dags", dags, ignore=shutil.ignore_patterns("__pycache__"))
+        text = (dags / f"{NIGHTLY}.py").read_text(encoding="utf-8")
+        changed = text.replace(f'"{NIGHTLY}"', f'"{AGAIN}"').replace("catchup=True", "catchup=False")
+        (dags / f"{AGAIN}.py").write_text(changed, encoding="utf-8")
+
+    # --- what it is made of ----------------------------------------------------------------------------------------
+
+    def say(self, text: str) -> None:
+        """A line for whoever watches."""
+        self._say(f"{time.monotonic() - self._began:6.0f} s  {text}")
+
+    def show(self, what: str, figures: str) -> None:
+        """What was seen, for the table at the end."""
+        self.shown.append((what, figures))
+        self.say(f"{what}: {figures}")
+
+    def until(
+        self,
+        what: str,
+        holds: Callable[[], Any],
+        minutes: float = _NIGHT_MINUTES,
+        poll: float = _POLL_SECONDS,
+    ) -> Any:
+        """Waits until something is so; returns it."""
+        self.say(f"until {what}")
+        pause, limit = threading.Event(), time.monotonic() + 60 * minutes
+        while not (found := holds()):
+            if time.monotonic() > limit:
+                raise Differed(f"not so after {minutes:.0f} minutes: {what}; {self.nights()}")
+            pause.wait(poll)
+        return found
+
+    @property
+    def airflow(self) -> Airflow:
+        """Its REST API."""
+        return self._airflow
+
+    def log_in(self) -> None:
+        """As the administrator, with the password that the stack made."""
+        users = json.loads((self.folder / "stack" / "secrets" / "airflow.json").read_text(encoding="utf-8"))
+        [(user, password)] = users.items()
+        self._airflow = Airflow(f"http://127.0.0.1:{self.machine.ports['airflow']}", user, password)
+
+    def nights(self, dag: str = NIGHTLY) -> dict[str, str]:
+        """The state of each run by its night."""
+        return {run.night.isoformat(): run.state for run in self.airflow.runs(dag)}
+
+    def run(self, night: date) -> Run | None:
+        """The scheduled run of a night."""
+        return next(
+            (r for r in self.airflow.runs(NIGHTLY) if r.night == night and r.kind == "scheduled"), None
+        )
+
+    def tasks(self, night: date) -> dict[str, dict[str, Any]]:
+        """Its tasks; none before it was made."""
+        run = self.run(night)
+        return self.airflow.tasks(NIGHTLY, run.run_id) if run is not None else {}
+
+    def is_in(self, night: date, task: str, state: str) -> bool:
+        """Whether a task of a night is in a state."""
+        found = self.tasks(night).get(task)
+        return found is not None and found["state"] == state
+
+    def ended(self, night: date) -> str:
+        """How the run of a night ended; empty before."""
+        run = self.run(night)
+        return run.state if run is not None and run.state in ("success", "failed") else ""
+
+    def must_be_green(self, night: date, tries: int | None = 1) -> str:
+        """Every task of a night has ended well; returns how long it took, and how often tasks were tried."""
+        tasks = self.tasks(night)
+        states = {name: task["state"] for name, task in tasks.items()}
+        expected = dict.fromkeys(states, "success") | {"ask_for_repurchase": "skipped"}
+        must(states == expected, f"{night}: {states}")
+        tried = {name: task["try_number"] for name, task in tasks.items() if task["try_number"] != 1}
+        must(tries is None or not tried, f"{night}: tried more than once: {tried}")
+        begun, over = _span(tasks)
+        return f"{(over - begun).total_seconds():.0f} s" + (f", tries {tried}" if tried else "")
+
+    def picture(self, night: date, name: str) -> None:
+        """Takes pictures of a night, if they are wanted."""
+        run = self.run(night)
+        if self._pictures is not None and run is not None:
+            taken = take(self.airflow, NIGHTLY, run.run_id, self._pictures, name)
+            self.say(f"pictures: {', '.join(f'{path} ({path.stat().st_size:,} bytes)' for path in taken)}")
+
+    def land(self, day: date, change: Callable[[Path], None] | None = None) -> None:
+        """The real file of a day arrives, at once and whole."""
+        target = self._landing / SOURCE / f"{day}.csv"
+        draft = target.with_suffix(".part")
+        shutil.copy(DATA / SOURCE / target.name, draft)
+        if change is not None:
+            draft.chmod(0o644)
+            change(draft)
+        draft.replace(target)
+
+    def kill(self, service: str) -> int:
+        """SIGKILL to a service's process; returns its id."""
+        pid = int(self.machine.status()[service]["pid"])
+        os.kill(pid, signal.SIGKILL)
+        self.say(f"SIGKILL to {service}, process {pid}")
+        return pid
+
+    def must_be_back(self, service: str, killed: int) -> None:
+        """The supervisor has started it anew."""
+        self.until(f"{service} is back", lambda: self._is_back(service, killed), minutes=5)
+
+    def _is_back(self, service: str, killed: int) -> bool:
+        found = self.machine.status()[service]
+        return found["pid"] not in (0, None, killed) and found["health"] == "well"
+
+    def must_equal_twin(self, last: date) -> str:
+        """Every table of the lake has the rows of a local backfill's; returns how many tables and rows that are."""
+        twin = self.folder / "twin"
+        landing = self.folder / "twin-landing" / SOURCE
+        landing.mkdir(parents=True, exist_ok=True)
+        for day in _days(FIRST, last):
+            if (file := DATA / SOURCE / f"{day}.csv").exists():
+                shutil.copy(file, landing / file.name)
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("LAKESMITH_")}
+        saved, self.machine.environ = self.machine.environ, environ
+        try:
+            ran = self.machine.lakesmith(
+                "backfill", "--from", str(FIRST), "--to", str(last), "--env", "dev", "--project", str(ROOT),
+                LAKESMITH__LANDING_ROOT=str(landing.parent), LAKESMITH__LAKE_ROOT=str(twin),
+            )  # fmt: skip
+        finally:
+            self.machine.environ = saved
+        must(ran.returncode == 0, f"the local backfill ended with {ran.returncode}: {ran.stderr[-2000:]}")
+        tables, rows = compare(twin, self.folder / "lake")
+        must(tables, "no table was compared")
+        return f"{tables} tables, {rows:,} rows equal a local backfill's of {FIRST} to {last}"
+
+    def must_not_overlap(self) -> str:
+        """No two runs of a table that published were at work at the same time, by the ledger; returns how many runs there are."""
+        rows = DeltaTable(str(self.folder / "lake" / "ops" / "runs")).to_pyarrow_table().to_pylist()
+        by_table: dict[str, list[tuple[datetime, datetime]]] = {}
+        for row in rows:
+            by_table.setdefault(row["table"], []).append((row["started_at"], row["finished_at"]))
+        for table, spans in by_table.items():
+            spans.sort()
+            for (_, end), (start, _) in pairwise(spans):
+                must(start >= end, f"two runs of {table} at once: one from {start}, one until {end}")
+        return f"{len(rows)} runs of {len(by_table)} tables, no two of a table at once"
+
+
+def _days(first: date, last: date) -> list[date]:
+    return [first + timedelta(number) for number in range((last - first).days + 1)]
+
+
+def _span(tasks: Mapping[str, Mapping[str, Any]]) -> tuple[datetime, datetime]:
+    """When the first task began and the last one ended."""
+    times = [
+        datetime.fromisoformat(task[end])
+        for task in tasks.values()
+        for end in ("start_date", "end_date")
+        if task[end]
+    ]
+    return min(times), max(times)
+
+
+def compare(twin: Path, lake: Path) -> tuple[int, int]:
+    """Holds all tables of two lakes against each other, row for row; returns how many tables and rows are equal.
+
+    Raises:
+        Differed: a table is in one of them only, or rows differ.
+    """
+    contracts = load_project(ROOT).graph.contracts
+    names = [*contracts, *(quarantine_contract(contract).table for contract in contracts.values())]
+    tables = total = 0
+    for name in names:
+        expected, got = _rows(twin, name), _rows(lake, name)
+        if expected is None and got is None:
+            continue
+        if expected is None or got is None:
+            raise Differed(f"{name} is in one lake only")
+        lacking, surplus = expected - got, got - expected
+        must(
+            not lacking and not surplus,
+            f"{name}: {lacking.total()} rows lack, as {next(iter(lacking), None)}; "
+            f"{surplus.total()} are too many, as {next(iter(surplus), None)}",
+        )
+        tables += 1
+        total += expected.total()
+    return tables, total
+
+
+def _rows(lake: Path, table: str) -> Counter[tuple[str, ...]] | None:
+    """All rows as values, without what names runs; None where there is no table."""
+    path = lake.joinpath(*table.split("."))
+    if not DeltaTable.is_deltatable(str(path)):
+        return None
+    found = DeltaTable(str(path)).to_pyarrow_table()
+    names = sorted(set(found.column_names) - {"run_id"})
+    return Counter(tuple(repr(row[name]) for name in names) for row in found.to_pylist())
+
+
+# --- what is shown, in the order of the nights ---------------------------------------------------------------------
+
+
+def start(drill: Drill) -> None:
+    """The stack comes up, and Airflow knows the DAGs."""
+    began = time.monotonic()
+    up = drill.machine.stack("up")
+    must(up.returncode == 0, f"the stack did not come up: {up.stderr[-2000:]}")
+    drill.log_in()
+    drill.until("the DAGs are parsed", lambda: {NIGHTLY, AGAIN} <= set(drill.airflow.dags()), _START_MINUTES)
+    status = drill.machine.status()
+    well = [name for name, service in status.items() if service["health"] in ("well", "done")]
+    must(len(well) == len(status), f"not well: {sorted(set(status) - set(well))}")
+    drill.show("the stack", f"{len(well)} services well after {time.monotonic() - began:.0f} s")
+
+
+def unattended(drill: Drill) -> None:
+    """Three nights of data and a closed one are caught up, one after the other, by the scheduler alone."""
+    for day in _days(FIRST, CLOSED - timedelta(1)):
+        drill.land(day)
+    drill.airflow.unpause(NIGHTLY)
+    for day in _days(FIRST, CLOSED):
+        must(
+            drill.until(f"night {day} has ended", lambda day=day: drill.ended(day)) == "success",
+            f"{day} failed",
+        )
+        drill.show(f"night {day}, unattended", f"green in {drill.must_be_green(day)}")
+
+
+def late(drill: Drill) -> None:
+    """The sensor of a night whose file is late waits in the triggerer, and holds no worker."""
+    sensor = f"landing_{SOURCE}"
+    drill.until(f"{LATE} waits", lambda: drill.is_in(LATE, sensor, "deferred"))
+    # Meanwhile nothing else is to be done: the tables are those of the nights before.
+    equal = drill.must_equal_twin(CLOSED)
+    drill.show("three nights and a closed day", equal)
+    slots = drill.airflow.slots()
+    must(
+        slots == {"occupied": 0, "running": 0, "queued": 0, "deferred": 1},
+        f"the default pool while the file is awaited: {slots}",
+    )
+    must(drill.is_in(LATE, sensor, "deferred"), f"the sensor did not wait: {drill.tasks(LATE)}")
+    drill.picture(CLOSED - timedelta(1), "green")
+    drill.show("a late file", f"the sensor is deferred, default pool: {slots}")
+
+
+def killed(drill: Drill) -> None:
+    """The late file lands. A worker of Spark's is killed while it computes, and Airflow's scheduler while a driver is at work."""
+    drill.land(LATE)
+    drill.land(REJECTED, turn_cancellations)
+    worker, executor, application = drill.until("an executor computes", lambda: _busy(drill), poll=0.2)
+    drill.must_be_back(worker, drill.kill(worker))
+    drill.until(
+        f"features of {LATE} are computed",
+        lambda: any(night == str(LATE) and "gold.daily_sales" in tables for night, tables in drivers()),
+    )
+    drill.must_be_back("airflow-scheduler", drill.kill("airflow-scheduler"))
+    must(drill.until(f"night {LATE} has ended", lambda: drill.ended(LATE)) == "success", f"{LATE} failed")
+    took = drill.must_be_green(LATE, tries=None)
+    executors = drill.machine.url("spark_history", f"/api/v1/applications/{application}/allexecutors")
+    told = {e["id"]: e.get("removeReason", "") for e in executors if e["id"] != "driver"}
+    must(told.get(executor), f"executor {executor} was not lost: {told}")
+    others = sum(e["completedTasks"] for e in executors if e["id"] not in ("driver", executor))
+    tries = drill.tasks(LATE)["ingest"]["try_number"]
+    drill.show(
+        f"night {LATE}, {worker} killed",
+        f"executor {executor} lost ({told[executor].splitlines()[0][:60]}), {others} tasks elsewhere; tries of ingest: {tries}",
+    )
+    most = {tables: number for (night, tables), number in drill.seen.most.items() if night == str(LATE)}
+    must(set(most.values()) == {1}, f"drivers of {LATE} at once: {most}")
+    drill.show(f"night {LATE}, the scheduler killed", f"green in {took}; never two drivers of a task at once")
+
+
+def _busy(drill: Drill) -> tuple[str, str, str] | None:
+    """A worker that computes a task of an application now, its executor and the application; None while there is none."""
+    for port in range(4040, 4060):
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/api/v1/applications", timeout=5) as answer:
+                [application] = [found["id"] for found in json.load(answer)]
+            with urlopen(
+                f"http://127.0.0.1:{port}/api/v1/applications/{application}/executors", timeout=5
+            ) as answer:
+                busy = {e["id"] for e in json.load(answer) if e["id"] != "driver" and e["activeTasks"]}
+        except (OSError, ValueError):
+            continue
+        for number in (1, 2):
+            page = drill.machine.ports["spark_worker_ui"] + number - 1
+            with urlopen(f"http://127.0.0.1:{page}/json/", timeout=5) as answer:
+                running = json.load(answer)["executors"]
+            for executor in running:
+                if executor["appid"] == application and str(executor["id"]) in busy:
+                    return f"spark-worker-{number}", str(executor["id"]), application
+    return None
+
+
+def turn_cancellations(file: Path) -> None:
+    """As if the source had changed its signs: cancellations add pieces."""
+    with file.open(newline="", encoding="utf-8") as read:
+        header, *rows = list(csv.reader(read))
+    invoice, quantity = header.index("InvoiceNo"), header.index("Quantity")
+    for row in rows:
+        if row[invoice].startswith("C"):
+            row[quantity] = row[quantity].removeprefix("-")
+    with file.open("w", newline="", encoding="utf-8") as written:
+        csv.writer(written).writerows([header, *rows])
+
+
+def rejected(drill: Drill) -> None:
+    """A file that a critical expectation rejects: red at once, told, and nothing is built on it."""
+    must(
+        drill.until(f"night {REJECTED} has ended", lambda: drill.ended(REJECTED)) == "failed",
+        f"{REJECTED} was not rejected",
+    )
+    tasks = drill.tasks(REJECTED)
+    states = {name: task["state"] for name, task in tasks.items()}
+    expected = {
+        f"landing_{SOURCE}": "success",
+        "ingest": "failed",
+        **dict.fromkeys(("features", "score", "watch", "night"), "upstream_failed"),
+        "alerts": "success",
+        "ask_for_repurchase": "skipped",
+    }
+    must(states == expected, f"{REJECTED}: {states}")
+    must(tasks["ingest"]["try_number"] == 1, f"ingest was tried {tasks['ingest']['try_number']} times")
+    run = drill.run(REJECTED)
+    assert run is not None
+    log = drill.airflow.log(NIGHTLY, run.run_id, "ingest", 1)
+    must("cancellation_takes_back" in log and "exit code 3" in log, f"the log has no reason: {log[-2000:]}")
+    told = [text for text in map(json.dumps, drill.alerts.posted) if "task_failed" in text]
+    must(len(told) == 1, f"not one alert of the task was sent: {told}")
+    for part in ("silver.sales_lines", str(REJECTED), f"/dags/{NIGHTLY}/runs/"):
+        must(part in told[0], f"the alert does not say {part}: {told[0]}")
+    drill.picture(REJECTED, "rejected")
+    drivers_of = {tables for night, tables in drill.seen.most if night == str(REJECTED)}
+    must(len(drivers_of) == 1, f"drivers of {REJECTED}: {drivers_of}")
+    drill.show(
+        f"night {REJECTED}, a batch rejected",
+        f"ingest failed at its first try by cancellation_takes_back, {list(states.values()).count('upstream_failed')} tasks "
+        f"not run, one alert of task_failed on the webhook",
+    )
+
+
+def two_at_once(drill: Drill) -> None:
+    """The corrected file lands; the night is cleared and runs in two DAGs at the same time, and a third run waits in Airflow."""
+    drill.land(REJECTED)
+    run = drill.run(REJECTED)
+    assert run is not None
+    drill.airflow.unpause(AGAIN)
+    drill.airflow.trigger(AGAIN, f"{REJECTED}T03:00:00Z")
+    drill.airflow.clear(NIGHTLY, run.run_id)
+    drill.until(f"{REJECTED} runs again", lambda: drill.is_in(REJECTED, "ingest", "running"), poll=0.5)
+    third = drill.airflow.trigger(NIGHTLY, f"{REJECTED}T12:00:00Z")
+    for dag in (NIGHTLY, AGAIN):
+        drill.until(
+            f"all runs of {dag} have ended",
+            lambda dag=dag: all(r.state in ("success", "failed") for r in drill.airflow.runs(dag)),
+        )
+        states = {r.run_id: r.state for r in drill.airflow.runs(dag)}
+        must(set(states.values()) == {"success"}, f"{dag}: {states}")
+    begun = _span(drill.airflow.tasks(NIGHTLY, third))[0]
+    cleared = _span(drill.tasks(REJECTED))[1]
+    must(begun >= cleared, f"a run of {NIGHTLY} began at {begun}, the one before it ended at {cleared}")
+    most = max(n for (night, _), n in drill.seen.most.items() if night == str(REJECTED))
+    must(most >= 2, f"the two runs of {REJECTED} never met")
+    drill.show(
+        f"night {REJECTED}, two runs at once",
+        f"both green, {most} drivers of the same tables seen at once; a third one waited in Airflow until the first was over",
+    )
+
+
+def stop(drill: Drill) -> None:
+    """The stack goes down and leaves nothing."""
+    drill.show("all nights", drill.must_not_overlap())
+    down = drill.machine.stack("down")
+    must(down.returncode == 0, f"the stack did not go down: {down.stderr[-2000:]}")
+    left = [process.cmdline() for process in drill.machine.processes()]
+    must(not left and not drill.machine.listening(), f"left: {left}, ports {drill.machine.listening()}")
+    drill.show("the stack", down.stdout.strip())
+
+
+def compared(drill: Drill) -> None:
+    """All nights, disturbed as they were, against the undisturbed twin."""
+    drill.show("all nights, disturbed", drill.must_equal_twin(REJECTED))
+
+
+STEPS: Sequence[Callable[[Drill], None]] = (
+    start, unattended, late, killed, rejected, two_at_once, stop, compared,
+)  # fmt: skip
+
+
+def main() -> int:
+    """Runs all steps in their order."""
+    parser = argparse.ArgumentParser(prog="stack_nights", description="Disturbed nights on the whole stack.")
+    parser.add_argument(
+        "--folder", type=Path, help="for everything (default: one of its own that is removed)"
+    )
+    parser.add_argument(
+        "--pictures", type=Path, help="where to put pictures of Airflow's pages (docs/images)"
+    )
+    options = parser.parse_args()
+    pictures = options.pictures.resolve() if options.pictures is not None else None
+    folder = (options.folder or Path(tempfile.mkdtemp(prefix="stack-nights-"))).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    problem = None
+    # Whoever ends the drill ends its stack.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with webhook_server() as alerts:
+        drill = Drill(folder, alerts, lambda text: print(text, file=sys.stderr, flush=True), pictures)
+        try:
+            with drill.seen.watched():
+                for step in STEPS:
+                    step(drill)
+        except Differed as differed:
+            problem = differed
+        finally:
+            drill.machine.stack("down")
+    table = Table("what", "what was seen", box=None, title="nights on the stack", title_justify="left")
+    for what, figures in drill.shown:
+        table.add_row(what, figures)
+    Console(width=160).print(table)
+    if problem is not None:
+        print(f"differs: {problem}\nkept: {folder}")
+        return 1
+    if options.folder is None:
+        shutil.rmtree(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
