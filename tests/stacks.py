@@ -19,7 +19,7 @@ from urllib.request import urlopen
 
 import psutil
 
-from lakesmith.config.settings import StackPorts
+from lakesmith.config.sections.servers import StackPorts
 from lakesmith.stack.supervisor import MARK
 
 __all__ = ["Machine", "environment", "free_ports", "stack_project", "until"]

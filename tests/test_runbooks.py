@@ -13,7 +13,7 @@ import yaml
 
 from lakesmith.alerts.rules import CHANNEL_FAILED, RULES
 from lakesmith.cli.main import _app
-from lakesmith.config.settings import AlertRules
+from lakesmith.config.sections.alerts import AlertRules
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "runbooks"

@@ -19,7 +19,9 @@ from croniter import croniter
 from lakesmith.airflow.notices import night_is_late, told_of_failures
 from lakesmith.airflow.work import Work, night_work
 from lakesmith.config.load import PROJECT_VARIABLE, load_settings
-from lakesmith.config.settings import AirflowSettings, Settings, SizeSettings
+from lakesmith.config.sections.jobs import SizeSettings
+from lakesmith.config.sections.servers import AirflowSettings
+from lakesmith.config.settings import Settings
 from lakesmith.contracts.graph import TableGraph
 from lakesmith.contracts.load import load_project
 from lakesmith.contracts.project import Project

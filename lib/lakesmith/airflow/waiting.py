@@ -15,7 +15,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from lakesmith.airflow.platform import Answer, ask_async
-from lakesmith.config.settings import WaitSettings
+from lakesmith.config.sections.servers import WaitSettings
 
 __all__ = ["BatchesReady", "until_ready", "waiting_for"]
 

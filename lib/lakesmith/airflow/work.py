@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
-from lakesmith.config.settings import AirflowSettings, SizesSettings
+from lakesmith.config.sections.jobs import SizesSettings
+from lakesmith.config.sections.servers import AirflowSettings
 from lakesmith.contracts.graph import TableGraph
 from lakesmith.errors import ConfigurationError
 

@@ -11,7 +11,8 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from lakesmith.config.settings import AlertSettings, Settings
+from lakesmith.config.sections.alerts import AlertSettings
+from lakesmith.config.settings import Settings
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.graph import TableGraph
 from lakesmith.contracts.project import Project

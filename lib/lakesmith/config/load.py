@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from lakesmith.config.archive import shipped_project
 from lakesmith.config.layers import Layers, Origin
-from lakesmith.config.settings import ConnectionSettings, Settings
+from lakesmith.config.sections.outside import ConnectionSettings
+from lakesmith.config.settings import Settings
 from lakesmith.config.yaml_text import YamlPath, describe, dotted
 from lakesmith.errors import ConfigurationError, InvalidSettings, Problem, ProjectNotFound
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from lakesmith.config.settings import ConnectionSettings
+from lakesmith.config.sections.outside import ConnectionSettings
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.model import OnMissing, Source
 from lakesmith.engine.context import Context

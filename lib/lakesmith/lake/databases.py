@@ -19,7 +19,7 @@ from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
-from lakesmith.config.settings import ConnectionSettings
+from lakesmith.config.sections.outside import ConnectionSettings
 from lakesmith.contracts.model import Source
 from lakesmith.contracts.queries import parse_query
 from lakesmith.errors import ConfigurationError, DataRejected, InputMissing, LakesmithError, SparkLost

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from lakesmith.config.settings import Settings, SizeSettings
+from lakesmith.config.sections.jobs import SizeSettings
+from lakesmith.config.settings import Settings
 from lakesmith.errors import ConfigurationError, UsageError
 
 __all__ = ["Cluster", "Command", "DeployMode", "Submission", "compose", "largest", "spark_submit"]

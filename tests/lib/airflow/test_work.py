@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lakesmith.airflow.work import Work, default_groups, night_work
-from lakesmith.config.settings import AirflowSettings
+from lakesmith.config.sections.servers import AirflowSettings
 from lakesmith.contracts.load import load_project
 from lakesmith.errors import ConfigurationError
 

@@ -21,7 +21,7 @@ from lakesmith.alerts.channels.sns import SnsChannel
 from lakesmith.alerts.channels.webhook import WebhookChannel
 from lakesmith.alerts.decisions import Notice, NoticeKind
 from lakesmith.alerts.messages import Message, message
-from lakesmith.config.settings import AlertSettings, EmailSettings, SnsSettings, WebhookSettings
+from lakesmith.config.sections.alerts import AlertSettings, EmailSettings, SnsSettings, WebhookSettings
 from lakesmith.ledger.alerts import Alert
 from receivers import MailServer, WebhookServer, free_port, mail_server, silent_server, webhook_server
 

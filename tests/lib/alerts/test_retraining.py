@@ -13,7 +13,7 @@ from command_lines import Answer
 from lakesmith.alerts.facts import Watched
 from lakesmith.alerts.retraining import due_requests
 from lakesmith.cli.main import main
-from lakesmith.config.settings import AlertSettings, RetrainingSettings
+from lakesmith.config.sections.alerts import AlertSettings, RetrainingSettings
 from lakesmith.ledger.alerts import AlertEvent, AlertRecord
 from lakesmith.ledger.model_events import ModelEvent, ModelEventKind
 from lakesmith.ledger.retraining import RetrainingEvent, RetrainingRecord, standing_request

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from lakesmith.config.settings import ConnectionSettings
+from lakesmith.config.sections.outside import ConnectionSettings
 from lakesmith.contracts.model import Extraction, Partition, Source, SourceColumn, SourceFormat
 from lakesmith.contracts.types import ColumnType, PrimitiveType, parse_type
 from lakesmith.errors import ConfigurationError, ExitCode, LakesmithError

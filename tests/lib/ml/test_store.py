@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from lakesmith.config.load import load_settings
-from lakesmith.config.settings import MlflowSettings, Settings
+from lakesmith.config.sections.outside import MlflowSettings
+from lakesmith.config.settings import Settings
 from lakesmith.errors import ConfigurationError, is_retryable
 from lakesmith.ml.store import ArtifactMissing, ModelStore, StoreUnreachable
 

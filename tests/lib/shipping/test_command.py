@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from lakesmith.config.load import load_settings
-from lakesmith.config.settings import Settings, SizeSettings
+from lakesmith.config.sections.jobs import SizeSettings
+from lakesmith.config.settings import Settings
 from lakesmith.errors import ConfigurationError, UsageError
 from lakesmith.shipping.command import Command, Submission, compose, largest
 

@@ -6,7 +6,7 @@ from lakesmith.alerts.channels.channel import Channel
 from lakesmith.alerts.channels.email import EmailChannel
 from lakesmith.alerts.channels.log import LogChannel
 from lakesmith.alerts.channels.webhook import WebhookChannel
-from lakesmith.config.settings import AlertSettings
+from lakesmith.config.sections.alerts import AlertSettings
 
 __all__ = ["chosen_channels"]
 

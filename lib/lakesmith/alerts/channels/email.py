@@ -9,7 +9,7 @@ from email.utils import formatdate, make_msgid
 
 from lakesmith.alerts.channels.channel import Undelivered
 from lakesmith.alerts.messages import Message
-from lakesmith.config.settings import EmailSettings
+from lakesmith.config.sections.alerts import EmailSettings
 
 __all__ = ["EmailChannel"]
 

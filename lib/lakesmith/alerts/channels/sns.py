@@ -5,7 +5,7 @@ from __future__ import annotations
 from lakesmith.alerts.channels.channel import Undelivered
 from lakesmith.alerts.messages import Message
 from lakesmith.aws.sns import SnsRefused, publish
-from lakesmith.config.settings import SnsSettings
+from lakesmith.config.sections.alerts import SnsSettings
 from lakesmith.errors import ExtraMissing
 
 __all__ = ["SnsChannel"]

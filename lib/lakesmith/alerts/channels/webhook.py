@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from lakesmith.alerts.channels.channel import Undelivered
 from lakesmith.alerts.messages import Line, Message
-from lakesmith.config.settings import WebhookSettings
+from lakesmith.config.sections.alerts import WebhookSettings
 
 __all__ = ["WebhookChannel"]
 

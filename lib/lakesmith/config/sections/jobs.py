@@ -1,0 +1,178 @@
+"""Settings of how jobs run: Spark, clusters, logs, leases, publishing, the gate, serving."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    field_validator,
+)
+
+from lakesmith.config.sections.values import (
+    Section,
+    conf_text,
+    memory_size,
+    seconds,
+)
+
+__all__ = [
+    "LeaseSettings",
+    "LogSettings",
+    "PublishSettings",
+    "QualitySettings",
+    "ServingSettings",
+    "SizeSettings",
+    "SizesSettings",
+    "SparkSettings",
+    "StagingSettings",
+    "SubmitSettings",
+]
+
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+
+
+class SparkSettings(Section):
+    """The session.
+
+    Args:
+        master: Spark's own syntax; None leaves it to spark-submit.
+        driver_memory: with its unit, like `4g`; used where Lakesmith starts the JVM itself.
+        shuffle_partitions: tasks of a shuffle.
+        event_log: the folder or URI for Spark's event logs; None writes none. A relative path is below the lake.
+        history_url: where Spark's history server shows them; None: there is none.
+        conf: any further setting of Spark, by its full name.
+    """
+
+    master: str | None = None
+    driver_memory: str = "2g"
+    shuffle_partitions: PositiveInt = 8
+    event_log: str | None = None
+    history_url: str | None = None
+    conf: Annotated[Mapping[str, str], BeforeValidator(conf_text)] = Field(default_factory=dict, repr=False)
+
+    memory_size = field_validator("driver_memory", mode="before")(memory_size)
+
+
+class SizeSettings(Section):
+    """What a job of one size gets on a cluster.
+
+    Args:
+        executors: how many.
+        cores: of each.
+        memory: of each, with its unit.
+    """
+
+    executors: PositiveInt = 1
+    cores: PositiveInt = 2
+    memory: str = "4g"
+
+    memory_size = field_validator("memory", mode="before")(memory_size)
+
+
+class _Medium(SizeSettings):
+    executors: PositiveInt = 4
+    cores: PositiveInt = 4
+    memory: str = "8g"
+
+
+class _Large(SizeSettings):
+    executors: PositiveInt = 16
+    cores: PositiveInt = 4
+    memory: str = "16g"
+
+
+class SizesSettings(Section):
+    """The sizes that contracts name as `resources`, in ascending order; each has its defaults."""
+
+    small: SizeSettings = SizeSettings()
+    medium: _Medium = _Medium()
+    large: _Large = _Large()
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The sizes, the smallest first."""
+        return tuple(cls.model_fields)
+
+
+class SubmitSettings(Section):
+    """What `lakesmith submit` hands to a cluster; its master is `spark.master`.
+
+    Args:
+        deploy_mode: whether the driver runs here or on the cluster.
+        archive: of `make package`; None takes the one in dist/. A relative path is below the project.
+        environment: a packed Python environment that the cluster unpacks beside each process: a file or a URI.
+        image: of containers, on Kubernetes.
+        python: of executors, and of a driver on the cluster; None: the one in `environment`, else what Spark finds.
+        driver_python: of a driver here; None: the one that runs this command.
+        sizes: what contracts ask for by `resources`.
+    """
+
+    deploy_mode: Literal["client", "cluster"] = "client"
+    archive: str | None = None
+    environment: str | None = None
+    image: str | None = None
+    python: str | None = None
+    driver_python: str | None = None
+    sizes: SizesSettings = SizesSettings()
+
+
+class LogSettings(Section):
+    """The log of job files and of `submit`.
+
+    Args:
+        format: `json` is one object a line.
+        folder: a file for each process goes there, beside stderr; None: stderr alone. A relative path is below the lake.
+    """
+
+    format: Literal["text", "json"] = "text"
+    folder: str | None = None
+
+
+class LeaseSettings(Section):
+    """Leases. `wait`: seconds that a run waits for the holder before it gives up."""
+
+    wait: Annotated[NonNegativeInt, BeforeValidator(seconds)] = 60
+
+
+class PublishSettings(Section):
+    """Publishing. `attempts`: commits that may lose against other writers before a run gives up."""
+
+    attempts: PositiveInt = 5
+
+
+class StagingSettings(Section):
+    """Staging. `rows_per_file`: most rows of one data file."""
+
+    rows_per_file: PositiveInt = 1_000_000
+
+
+class QualitySettings(Section):
+    """Quality. `expectation_modules`: Python modules that define expectations of the project's own."""
+
+    expectation_modules: tuple[str, ...] = ()
+
+    @field_validator("expectation_modules")
+    @classmethod
+    def _modules(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _MODULE.fullmatch(name):
+                raise ValueError(f"{name!r} is no Python module's name; write it like company.expectations")
+        return value
+
+
+class ServingSettings(Section):
+    """Scoring when a model cannot serve.
+
+    Args:
+        failures_to_open: failures in a row after which a model is only tried once a night.
+        oldest_scores_days: scores older than that do not stand in for a night's.
+    """
+
+    failures_to_open: PositiveInt = 3
+    oldest_scores_days: PositiveInt = 7
