@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,10 +112,45 @@ def follow(command: Command, environ: Mapping[str, str]) -> int:
         Stopped: this process was told to stop; the job is ended, too.
     """
     on_cluster = command.deploy_mode is DeployMode.CLUSTER
+    said = ClusterSaid(command.cluster)
+    if (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    ):
+        # A terminal that goes away takes its own group along, and the job is in another.
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+    # `Stopped` is raised in the main thread. Amid the start of a process it would leave one that nobody knows.
+    with ThreadPoolExecutor(max_workers=1) as starter:
+        started = starter.submit(_start, command, environ)
+        try:
+            process = started.result()
+            if process.stdout is not None:
+                with process.stdout as lines:
+                    for line in lines:
+                        sys.stderr.write(line)
+                        said.read(line)
+            answered = process.wait()
+        except Stopped:
+            process = started.result()
+            # The time that this process has itself: as long as the driver's, and what it takes to see that it is gone.
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            if on_cluster:
+                _kill_on_cluster(said, command, environ)
+            else:
+                _stop_driver(process, command)
+            _end_group(process)
+            raise
+    if answered < 0:
+        return 128 - answered
+    return said.exit_code(answered) if on_cluster else answered
+
+
+def _start(command: Command, environ: Mapping[str, str]) -> subprocess.Popen[str]:
+    on_cluster = command.deploy_mode is DeployMode.CLUSTER
     try:
         # A group of its own: Ctrl-C in a terminal reaches whole groups, and the JVM would be gone before its driver
         # had written down that it was stopped.
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command.arguments,
             env={**environ, **command.variables},
             start_new_session=True,
@@ -126,32 +162,6 @@ def follow(command: Command, environ: Mapping[str, str]) -> int:
         )
     except OSError as error:
         raise SubmitFailed(command.arguments[0], error.strerror or str(error)) from error
-    said = ClusterSaid(command.cluster)
-    if (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
-    ):
-        # A terminal that goes away takes its own group along, and the job is in another.
-        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
-    try:
-        if process.stdout is not None:
-            with process.stdout as lines:
-                for line in lines:
-                    sys.stderr.write(line)
-                    said.read(line)
-        answered = process.wait()
-    except Stopped:
-        # The time that this process has itself: as long as the driver's, and what it takes to see that it is gone.
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        if on_cluster:
-            _kill_on_cluster(said, command, environ)
-        else:
-            _stop_driver(process, command)
-        _end_group(process)
-        raise
-    if answered < 0:
-        return 128 - answered
-    return said.exit_code(answered) if on_cluster else answered
 
 
 def _kill_on_cluster(said: ClusterSaid, command: Command, environ: Mapping[str, str]) -> None:

@@ -7,9 +7,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lakesmith.engine.stopping import stops_on_signals
+from lakesmith.errors import Stopped
 from lakesmith.shipping.command import Cluster, Command, DeployMode
 from lakesmith.shipping.following import ClusterSaid, SubmitFailed, follow
 
@@ -109,6 +112,8 @@ SUBMITTER = """
 import os, signal, sys
 from lakesmith.engine.stopping import stops_on_signals
 from lakesmith.errors import Stopped
+from lakesmith.engine.stopping import stops_on_signals
+from lakesmith.errors import Stopped
 from lakesmith.shipping.command import Cluster, Command, DeployMode
 from lakesmith.shipping.following import follow
 
@@ -156,3 +161,24 @@ def test_a_submitter_that_is_told_to_stop_lets_its_driver_write_that_down(
         finally:
             submitter.kill()
     assert said.read_text() == "stopped"
+
+
+def test_a_signal_amid_the_start_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What raises in the main thread would otherwise be raised before anybody knows the process."""
+    pids = []
+
+    class Interrupted(subprocess.Popen[str]):
+        def __init__(self, *arguments: Any, **how: Any) -> None:
+            super().__init__(*arguments, **how)
+            pids.append(self.pid)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    command = Command(("/bin/sleep", "600"), Cluster.LOCAL, DeployMode.CLIENT)
+
+    with pytest.raises(Stopped), stops_on_signals():
+        follow(command, {})
+
+    [pid] = pids
+    with pytest.raises(ProcessLookupError):
+        os.killpg(pid, 0)
