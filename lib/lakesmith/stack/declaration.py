@@ -266,8 +266,6 @@ def _airflow_variables(
         },
         # The first look at the DAGs comes with the start; later ones soon enough for somebody who writes them.
         "dag_processor": {"refresh_interval": "30"},
-        # How soon a scheduler that was started again sees to the tasks of the one that was killed.
-        "scheduler": {"orphaned_tasks_check_interval": "60"},
     }
     named = {
         f"AIRFLOW__{section.upper()}__{option.upper()}": value
