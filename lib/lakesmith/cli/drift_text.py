@@ -97,7 +97,7 @@ def in_words(column: ColumnDrift) -> str:
         return "too few rows to say anything"
     said: list[str] = []
     if column.reason == "trend":
-        said.append("off its trend")
+        said.append("off its trend" if column.drifted else "on its trend")
     if column.percent_null_delta and abs(column.percent_null_delta) >= 0.1:
         said.append(
             f"nulls {_more(column.percent_null_delta)} by {abs(column.percent_null_delta):.1f} points"
