@@ -19,25 +19,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-import psutil
 from deltalake import DeltaTable
 from rich.console import Console
 from rich.table import Table
 
 from drills.airflow_api import Airflow, Run
 from drills.airflow_pictures import take
-from lakesmith.contracts.load import load_project
-from lakesmith.lake.tables import quarantine_contract
+from drills.differences import Differed, compare, must
+from drills.drivers import Drivers, drivers
 from receivers import WebhookServer, webhook_server
 from stacks import Machine
 
@@ -57,61 +53,6 @@ REJECTED = date(2010, 12, 6)
 _START_MINUTES = 10.0
 _NIGHT_MINUTES = 20.0
 _POLL_SECONDS = 1.0
-
-
-class Differed(Exception):
-    """Something is not as it should be."""
-
-
-def must(holds: object, text: str) -> None:
-    """Goes on only when something is so."""
-    if not holds:
-        raise Differed(text)
-
-
-@dataclass
-class Drivers:
-    """Who submits what: every half second all drivers of the stack are counted by night and tables.
-
-    Args:
-        most: (night, tables) -> as many at once were seen.
-    """
-
-    most: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Counts until the end of the block."""
-        over = threading.Event()
-        thread = threading.Thread(target=self._watch, args=(over,))
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
-
-    def _watch(self, over: threading.Event) -> None:
-        while not over.wait(0.5):
-            for key, number in Counter(drivers()).items():
-                self.most[key] = max(self.most[key], number)
-
-
-def drivers() -> Iterator[tuple[str, str]]:
-    """Night and tables of every driver that runs now."""
-    found = {}
-    for process in psutil.process_iter():
-        try:
-            words, parent = process.cmdline(), process.ppid()
-        except psutil.Error:
-            continue
-        # Its JVM; the script and the launcher that come before it name the same words.
-        is_driver = words[:1] and words[0].endswith("/java") and "org.apache.spark.launcher.Main" not in words
-        if is_driver and "org.apache.spark.deploy.SparkSubmit" in words and "--date" in words:
-            tables = [after for word, after in pairwise(words) if word == "--table"]
-            found[process.pid] = parent, (words[words.index("--date") + 1], " ".join(tables))
-    # What a JVM is about to start has its words for a moment.
-    yield from (key for parent, key in found.values() if parent not in found)
 
 
 class Drill:
@@ -197,16 +138,11 @@ class Drill:
             pause.wait(poll)
         return found
 
-    @property
-    def airflow(self) -> Airflow:
-        """Its REST API."""
-        return self._airflow
-
     def log_in(self) -> None:
         """As the administrator, with the password that the stack made."""
         users = json.loads((self.folder / "stack" / "secrets" / "airflow.json").read_text(encoding="utf-8"))
         [(user, password)] = users.items()
-        self._airflow = Airflow(f"http://127.0.0.1:{self.machine.ports['airflow']}", user, password)
+        self.airflow = Airflow(f"http://127.0.0.1:{self.machine.ports['airflow']}", user, password)
 
     def nights(self, dag: str = NIGHTLY) -> dict[str, str]:
         """The state of each run by its night."""
@@ -324,42 +260,6 @@ def _span(tasks: Mapping[str, Mapping[str, Any]]) -> tuple[datetime, datetime]:
         if task[end]
     ]
     return min(times), max(times)
-
-
-def compare(twin: Path, lake: Path) -> tuple[int, int]:
-    """Holds all tables of two lakes against each other, row for row; returns how many tables and rows are equal.
-
-    Raises:
-        Differed: a table is in one of them only, or rows differ.
-    """
-    contracts = load_project(ROOT).graph.contracts
-    names = [*contracts, *(quarantine_contract(contract).table for contract in contracts.values())]
-    tables = total = 0
-    for name in names:
-        expected, got = _rows(twin, name), _rows(lake, name)
-        if expected is None and got is None:
-            continue
-        if expected is None or got is None:
-            raise Differed(f"{name} is in one lake only")
-        lacking, surplus = expected - got, got - expected
-        must(
-            not lacking and not surplus,
-            f"{name}: {lacking.total()} rows lack, as {next(iter(lacking), None)}; "
-            f"{surplus.total()} are too many, as {next(iter(surplus), None)}",
-        )
-        tables += 1
-        total += expected.total()
-    return tables, total
-
-
-def _rows(lake: Path, table: str) -> Counter[tuple[str, ...]] | None:
-    """All rows as values, without what names runs; None where there is no table."""
-    path = lake.joinpath(*table.split("."))
-    if not DeltaTable.is_deltatable(str(path)):
-        return None
-    found = DeltaTable(str(path)).to_pyarrow_table()
-    names = sorted(set(found.column_names) - {"run_id"})
-    return Counter(tuple(repr(row[name]) for name in names) for row in found.to_pylist())
 
 
 # --- what is shown, in the order of the nights ---------------------------------------------------------------------

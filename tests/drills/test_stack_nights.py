@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from drills.stack_nights import Differed, compare, turn_cancellations
+from drills.differences import Differed, compare
+from drills.stack_nights import turn_cancellations
 
 DAY = date(2010, 12, 1)
 TABLE = "silver.customer_days"
