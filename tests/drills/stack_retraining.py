@@ -1,10 +1,10 @@
 """A model that is trained again because the trade has changed, unattended, on the whole stack.
 
-`make retraining-drill`, or `python -m drills.stack_retraining` from tests/. A stack of its own is started: PostgreSQL, MLflow,
-Spark's master and two workers, Airflow. Half a year of simulated trade is backfilled; the weekly training makes version 1. Then
-most of the trade is gone: the event that is planted. From there on files land, a day's when the day before is over, and nobody
-tells Airflow a step: features drift, alerts are opened, a retraining is requested, trained, held to the gates, looked at in
-shadow and promoted, and the night after that is scored by the new version. The same nights without the event ask for nothing.
+`python -m drills.stack_retraining` from tests/. A stack of its own is started: PostgreSQL, MLflow, Spark with two workers,
+Airflow. Half a year of simulated trade is backfilled; the weekly training makes version 1. Then most of the trade is gone: the
+event that is planted. From there on files land, a day's when the day before is over, and nobody tells Airflow a step: features
+drift, alerts are opened, a retraining is requested, trained, held to the gates, looked at in shadow and promoted, and the night
+after that is scored by the new version. The same nights without the event ask for nothing.
 Prints what was seen; ends with 1 at the first thing that is not as it should be, and keeps the folder then.
 """
 
@@ -225,14 +225,15 @@ def planted(drill: Drill) -> None:
     shutil.copytree(drill.folder / "lake", drill.calm_lake)
     before = NIGHTS[0] - timedelta(1)
     drill.land(*days(TRAINED + timedelta(1), before))
-    drill.backfill(TRAINED + timedelta(1), before)
+    # The last night that it knew is the first that it scores.
+    drill.backfill(TRAINED, before)
     must(not drill.requests(), f"a retraining was requested before Airflow's first night: {drill.requests()}")
-    drill.show(f"{TRAINED + timedelta(1)} .. {before}", f"backfilled; planted: {', '.join(_PLANTED)}")
+    drill.show(f"{TRAINED} .. {before}", f"backfilled; planted: {', '.join(_PLANTED)}")
 
 
 def without_event(drill: Drill) -> None:
     """The same nights of the same trade in which nothing was planted: the event makes the difference."""
-    drill.backfill(TRAINED + timedelta(1), NIGHTS[-1], **drill.without_event)
+    drill.backfill(TRAINED, NIGHTS[-1], **drill.without_event)
     spoke = []
     for night in NIGHTS:
         answer = drill.local("alerts", "check", "--date", str(night), "--json", **drill.without_event)
