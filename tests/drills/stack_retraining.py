@@ -54,7 +54,7 @@ _PLANTED = (f"volume@{EVENT}", f"anonymous@{EVENT}")
 # What half a year has in common with the weeks after it: windows of 90 days are nearly full by the first training date, and what
 # lasts since the first purchase is judged by its trend. All other columns grow with a young history and drift by themselves.
 _COLUMNS = (
-    "recency_days", "tenure_days", "orders_365d", "amount_365d", "orders_7d", "orders_30d", "orders_90d",
+    "recency_days", "is_uk", "tenure_days", "orders_365d", "amount_365d", "orders_7d", "orders_30d", "orders_90d",
     "amount_7d", "amount_30d", "amount_90d", "orders_30_60d", "lines_90d", "orders_30_over_90d",
 )  # fmt: skip
 _DECLARED = {
