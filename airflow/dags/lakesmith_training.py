@@ -5,7 +5,7 @@ What a gate refuses is never promoted. Where `airflow.approval` is on, a person 
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
+from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable
 
 from lakesmith.airflow.declaring import declared
 from lakesmith.airflow.training import approval, promotion, training
@@ -18,7 +18,8 @@ with DAG(
     description="A new version of each model, promoted if every gate lets it.",
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable(here.airflow.training, timezone=here.airflow.timezone),
-        assets=[here.request(model) for model in models],
+        # A list would wait until each of them has asked.
+        assets=AssetAny(*[here.request(model) for model in models]),
     )
     if models
     else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import shutil
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import Asset, AssetAny
 from airflow.serialization.serialized_objects import DagSerialization
 
 from lakesmith.contracts.load import load_project
@@ -233,6 +236,25 @@ def test_training_waits_for_a_person_only_where_settings_say_so(
         "approve_repurchase": {"train_repurchase"},
         "promote_repurchase": {"approve_repurchase"},
     }
+
+
+def test_one_of_several_models_that_asks_starts_the_training(
+    load: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(shutil.copytree(ROOT / "conf", tmp_path / "conf")).parent
+    (root / "jobs").symlink_to(ROOT / "jobs")
+    declared = yaml.safe_load((root / "conf" / "models" / "repurchase.yml").read_text(encoding="utf-8"))
+    # No table holds its scores.
+    other = {key: value for key, value in declared.items() if key not in ("rollout", "floors")}
+    text = yaml.safe_dump({**other, "model": "return_soon"})
+    (root / "conf" / "models" / "return_soon.yml").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("LAKESMITH_PROJECT", str(root))
+
+    condition = load("lakesmith_training").timetable.asset_condition
+
+    assert condition == AssetAny(
+        Asset("lakesmith/retraining/repurchase"), Asset("lakesmith/retraining/return_soon")
+    )
 
 
 @pytest.mark.parametrize(

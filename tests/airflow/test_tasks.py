@@ -73,10 +73,11 @@ def test_a_training_that_nobody_asked_for_is_skipped(load: Any, lake: Path) -> N
 def test_only_a_model_that_was_asked_for_starts_a_training(load: Any) -> None:
     task = load("lakesmith_nightly").task_dict["ask_for_repurchase"]
 
-    task.checked = {"retraining_requested": ["repurchase"]}
+    # Requested by a check before this one, and not answered since.
+    task.checked = {"retraining_requested": [], "retraining_wanted": ["repurchase"]}
     assert task.execute(Context()) is None
-    task.checked = {"retraining_requested": []}
-    with pytest.raises(AirflowSkipException, match="no retraining of repurchase was requested"):
+    task.checked = {"retraining_requested": [], "retraining_wanted": []}
+    with pytest.raises(AirflowSkipException, match="no retraining of repurchase is requested"):
         task.execute(Context())
 
 

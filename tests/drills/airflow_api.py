@@ -24,13 +24,13 @@ class Run:
     """A run of a DAG.
 
     Args:
-        night: the day of its logical date.
+        night: the day of its logical date; None where an asset started it, as it has no such date.
         state: `queued`, `running`, `success` or `failed`.
-        kind: `scheduled` or `manual`.
+        kind: `scheduled`, `manual` or `asset_triggered`.
     """
 
     run_id: str
-    night: date
+    night: date | None
     state: str
     kind: str
 
@@ -71,15 +71,12 @@ class Airflow:
         self._ask("PATCH", f"/dags/{dag}", {"is_paused": False})
 
     def runs(self, dag: str) -> list[Run]:
-        """The runs of a DAG, oldest night first."""
+        """The runs of a DAG, oldest night first; those without one last, as they were made."""
         found = self._ask("GET", f"/dags/{dag}/dagRuns?limit=100")["dag_runs"]
         runs = [
-            Run(
-                run["dag_run_id"], date.fromisoformat(run["logical_date"][:10]), run["state"], run["run_type"]
-            )
-            for run in found
+            Run(run["dag_run_id"], _day(run["logical_date"]), run["state"], run["run_type"]) for run in found
         ]
-        return sorted(runs, key=lambda run: (run.night, run.run_id))
+        return sorted(runs, key=lambda run: (run.night or date.max, run.run_id))
 
     def tasks(self, dag: str, run_id: str) -> dict[str, dict[str, Any]]:
         """The task instances of a run by their names: `state`, `try_number`, `start_date`, `end_date` and more."""
@@ -109,3 +106,7 @@ class Airflow:
         """Has every task of a run done again."""
         body = {"dry_run": False, "only_failed": False}
         self._ask("POST", f"/dags/{dag}/dagRuns/{quote(run_id)}/clear", body)
+
+
+def _day(moment: str | None) -> date | None:
+    return date.fromisoformat(moment[:10]) if moment is not None else None

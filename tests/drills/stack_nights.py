@@ -16,32 +16,21 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 from urllib.request import urlopen
 
 from deltalake import DeltaTable
-from rich.console import Console
-from rich.table import Table
 
-from drills.airflow_api import Airflow, Run
 from drills.airflow_pictures import take
-from drills.differences import Differed, compare, must
+from drills.differences import compare, must
 from drills.drivers import Drivers, drivers
+from drills.stack_drill import NIGHTLY, ROOT, SOURCE, StackDrill, days, folder_of, play, span
 from receivers import WebhookServer, webhook_server
-from stacks import Machine
 
-ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("LAKESMITH_REAL_DATA", ROOT.parent / "shared" / "data"))
-SOURCE = "online-retail"
-
-NIGHTLY = "lakesmith_nightly"
 AGAIN = "lakesmith_nightly_again"
 """The same DAG under another name: Airflow itself lets one run of a DAG wait for the other."""
 
@@ -50,59 +39,27 @@ CLOSED = date(2010, 12, 4)
 LATE = date(2010, 12, 5)
 REJECTED = date(2010, 12, 6)
 
-_START_MINUTES = 10.0
-_NIGHT_MINUTES = 20.0
-_POLL_SECONDS = 1.0
 
-
-class Drill:
+class Drill(StackDrill):
     """The stack, its landing folder, a twin, and what was seen.
 
     Args:
         folder: for everything; PostgreSQL's account can enter it.
         alerts: a channel of alerts.
-        say: takes a line about what happens.
         pictures: where pictures of Airflow's pages go; None: none are taken.
     """
 
-    def __init__(
-        self, folder: Path, alerts: WebhookServer, say: Callable[[str], None], pictures: Path | None = None
-    ) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, alerts: WebhookServer, pictures: Path | None = None) -> None:
+        super().__init__(
+            folder,
+            LAKESMITH__STACK__DAGS=str(folder / "dags"),
+            LAKESMITH__ALERTS__WEBHOOK__URL=alerts.url,
+            LAKESMITH__AIRFLOW__END=REJECTED.isoformat(),
+        )
         self.alerts = alerts
         self.seen = Drivers()
-        self.shown: list[tuple[str, str]] = []
         self._pictures = pictures
-        self._say = say
-        self._began = time.monotonic()
-        self._landing = folder / "landing"
-        (self._landing / SOURCE).mkdir(parents=True)
         self._declare_again(folder / "dags")
-        self.machine = Machine(
-            ROOT,
-            folder,
-            LAKESMITH__STACK__FOLDER=str(folder / "stack"),
-            LAKESMITH__STACK__DAGS=str(folder / "dags"),
-            LAKESMITH__STACK__WORKERS__COUNT="2",
-            # Room for the applications of two nights at once.
-            LAKESMITH__STACK__WORKERS__CORES="2",
-            LAKESMITH__STACK__WORKERS__MEMORY="2g",
-            LAKESMITH__LANDING_ROOT=str(self._landing),
-            LAKESMITH__LAKE_ROOT=str(folder / "lake"),
-            LAKESMITH__ALERTS__WEBHOOK__URL=alerts.url,
-            # Every JVM lives for a minute or two: the second compiler costs more than it gives.
-            JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-            LAKESMITH__AIRFLOW__END=REJECTED.isoformat(),
-            LAKESMITH__AIRFLOW__RETRY_DELAY="20s",
-            LAKESMITH__AIRFLOW__LANDING__POLL="5s",
-            LAKESMITH__AIRFLOW__BLOCKED__POLL="10s",
-        )
-        ports = self.machine.ports
-        self.machine.environ |= {
-            "LAKESMITH__SPARK__MASTER": f"spark://127.0.0.1:{ports['spark_master']}",
-            "LAKESMITH__SPARK__HISTORY_URL": f"http://127.0.0.1:{ports['spark_history']}",
-            "LAKESMITH__MLFLOW__TRACKING_URI": f"http://127.0.0.1:{ports['mlflow']}",
-        }
 
     @staticmethod
     def _declare_again(dags: Path) -> None:
@@ -110,75 +67,6 @@ class Drill:
         text = (dags / f"{NIGHTLY}.py").read_text(encoding="utf-8")
         changed = text.replace(f'"{NIGHTLY}"', f'"{AGAIN}"').replace("catchup=True", "catchup=False")
         (dags / f"{AGAIN}.py").write_text(changed, encoding="utf-8")
-
-    # --- what it is made of ----------------------------------------------------------------------------------------
-
-    def say(self, text: str) -> None:
-        """A line for whoever watches."""
-        self._say(f"{time.monotonic() - self._began:6.0f} s  {text}")
-
-    def show(self, what: str, figures: str) -> None:
-        """What was seen, for the table at the end."""
-        self.shown.append((what, figures))
-        self.say(f"{what}: {figures}")
-
-    def until(
-        self,
-        what: str,
-        holds: Callable[[], Any],
-        minutes: float = _NIGHT_MINUTES,
-        poll: float = _POLL_SECONDS,
-    ) -> Any:
-        """Waits until something is so; returns it."""
-        self.say(f"until {what}")
-        pause, limit = threading.Event(), time.monotonic() + 60 * minutes
-        while not (found := holds()):
-            if time.monotonic() > limit:
-                raise Differed(f"not so after {minutes:.0f} minutes: {what}; {self.nights()}")
-            pause.wait(poll)
-        return found
-
-    def log_in(self) -> None:
-        """As the administrator, with the password that the stack made."""
-        users = json.loads((self.folder / "stack" / "secrets" / "airflow.json").read_text(encoding="utf-8"))
-        [(user, password)] = users.items()
-        self.airflow = Airflow(f"http://127.0.0.1:{self.machine.ports['airflow']}", user, password)
-
-    def nights(self, dag: str = NIGHTLY) -> dict[str, str]:
-        """The state of each run by its night."""
-        return {run.night.isoformat(): run.state for run in self.airflow.runs(dag)}
-
-    def run(self, night: date) -> Run | None:
-        """The scheduled run of a night."""
-        return next(
-            (r for r in self.airflow.runs(NIGHTLY) if r.night == night and r.kind == "scheduled"), None
-        )
-
-    def tasks(self, night: date) -> dict[str, dict[str, Any]]:
-        """Its tasks; none before it was made."""
-        run = self.run(night)
-        return self.airflow.tasks(NIGHTLY, run.run_id) if run is not None else {}
-
-    def is_in(self, night: date, task: str, state: str) -> bool:
-        """Whether a task of a night is in a state."""
-        found = self.tasks(night).get(task)
-        return found is not None and found["state"] == state
-
-    def ended(self, night: date) -> str:
-        """How the run of a night ended; empty before."""
-        run = self.run(night)
-        return run.state if run is not None and run.state in ("success", "failed") else ""
-
-    def must_be_green(self, night: date, tries: int | None = 1) -> str:
-        """Every task of a night has ended well; returns how long it took, and how often tasks were tried."""
-        tasks = self.tasks(night)
-        states = {name: task["state"] for name, task in tasks.items()}
-        expected = dict.fromkeys(states, "success") | {"ask_for_repurchase": "skipped"}
-        must(states == expected, f"{night}: {states}")
-        tried = {name: task["try_number"] for name, task in tasks.items() if task["try_number"] != 1}
-        must(tries is None or not tried, f"{night}: tried more than once: {tried}")
-        begun, over = _span(tasks)
-        return f"{(over - begun).total_seconds():.0f} s" + (f", tries {tried}" if tried else "")
 
     def picture(self, night: date, name: str) -> None:
         """Takes pictures of a night, if they are wanted."""
@@ -189,7 +77,7 @@ class Drill:
 
     def land(self, day: date, change: Callable[[Path], None] | None = None) -> None:
         """The real file of a day arrives, at once and whole."""
-        target = self._landing / SOURCE / f"{day}.csv"
+        target = self.landing / SOURCE / f"{day}.csv"
         draft = target.with_suffix(".part")
         shutil.copy(DATA / SOURCE / target.name, draft)
         if change is not None:
@@ -217,7 +105,7 @@ class Drill:
         twin = self.folder / "twin"
         landing = self.folder / "twin-landing" / SOURCE
         landing.mkdir(parents=True, exist_ok=True)
-        for day in _days(FIRST, last):
+        for day in days(FIRST, last):
             if (file := DATA / SOURCE / f"{day}.csv").exists():
                 shutil.copy(file, landing / file.name)
         environ = {name: value for name, value in os.environ.items() if not name.startswith("LAKESMITH_")}
@@ -247,43 +135,20 @@ class Drill:
         return f"{len(rows)} runs of {len(by_table)} tables, no two of a table at once"
 
 
-def _days(first: date, last: date) -> list[date]:
-    return [first + timedelta(number) for number in range((last - first).days + 1)]
-
-
-def _span(tasks: Mapping[str, Mapping[str, Any]]) -> tuple[datetime, datetime]:
-    """When the first task began and the last one ended."""
-    times = [
-        datetime.fromisoformat(task[end])
-        for task in tasks.values()
-        for end in ("start_date", "end_date")
-        if task[end]
-    ]
-    return min(times), max(times)
-
-
 # --- what is shown, in the order of the nights ---------------------------------------------------------------------
 
 
 def start(drill: Drill) -> None:
     """The stack comes up, and Airflow knows the DAGs."""
-    began = time.monotonic()
-    up = drill.machine.stack("up")
-    must(up.returncode == 0, f"the stack did not come up: {up.stderr[-2000:]}")
-    drill.log_in()
-    drill.until("the DAGs are parsed", lambda: {NIGHTLY, AGAIN} <= set(drill.airflow.dags()), _START_MINUTES)
-    status = drill.machine.status()
-    well = [name for name, service in status.items() if service["health"] in ("well", "done")]
-    must(len(well) == len(status), f"not well: {sorted(set(status) - set(well))}")
-    drill.show("the stack", f"{len(well)} services well after {time.monotonic() - began:.0f} s")
+    drill.show("the stack", drill.start(NIGHTLY, AGAIN))
 
 
 def unattended(drill: Drill) -> None:
     """Three nights of data and a closed one are caught up, one after the other, by the scheduler alone."""
-    for day in _days(FIRST, CLOSED - timedelta(1)):
+    for day in days(FIRST, CLOSED - timedelta(1)):
         drill.land(day)
     drill.airflow.unpause(NIGHTLY)
-    for day in _days(FIRST, CLOSED):
+    for day in days(FIRST, CLOSED):
         must(
             drill.until(f"night {day} has ended", lambda day=day: drill.ended(day)) == "success",
             f"{day} failed",
@@ -421,8 +286,8 @@ def two_at_once(drill: Drill) -> None:
         )
         states = {r.run_id: r.state for r in drill.airflow.runs(dag)}
         must(set(states.values()) == {"success"}, f"{dag}: {states}")
-    begun = _span(drill.airflow.tasks(NIGHTLY, third))[0]
-    cleared = _span(drill.tasks(REJECTED))[1]
+    begun = span(drill.airflow.tasks(NIGHTLY, third))[0]
+    cleared = span(drill.tasks(REJECTED))[1]
     must(begun >= cleared, f"a run of {NIGHTLY} began at {begun}, the one before it ended at {cleared}")
     most = max(n for (night, _), n in drill.seen.most.items() if night == str(REJECTED))
     must(most >= 2, f"the two runs of {REJECTED} never met")
@@ -435,11 +300,7 @@ def two_at_once(drill: Drill) -> None:
 def stop(drill: Drill) -> None:
     """The stack goes down and leaves nothing."""
     drill.show("all nights", drill.must_not_overlap())
-    down = drill.machine.stack("down")
-    must(down.returncode == 0, f"the stack did not go down: {down.stderr[-2000:]}")
-    left = [process.cmdline() for process in drill.machine.processes()]
-    must(not left and not drill.machine.listening(), f"left: {left}, ports {drill.machine.listening()}")
-    drill.show("the stack", down.stdout.strip())
+    drill.show("the stack", drill.stop())
 
 
 def compared(drill: Drill) -> None:
@@ -463,32 +324,15 @@ def main() -> int:
     )
     options = parser.parse_args()
     pictures = options.pictures.resolve() if options.pictures is not None else None
-    folder = (options.folder or Path(tempfile.mkdtemp(prefix="stack-nights-"))).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o755)
-    problem = None
-    # Whoever ends the drill ends its stack.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with webhook_server() as alerts:
-        drill = Drill(folder, alerts, lambda text: print(text, file=sys.stderr, flush=True), pictures)
-        try:
-            with drill.seen.watched():
-                for step in STEPS:
-                    step(drill)
-        except Differed as differed:
-            problem = differed
-        finally:
-            drill.machine.stack("down")
-    table = Table("what", "what was seen", box=None, title="nights on the stack", title_justify="left")
-    for what, figures in drill.shown:
-        table.add_row(what, figures)
-    Console(width=160).print(table)
-    if problem is not None:
-        print(f"differs: {problem}\nkept: {folder}")
-        return 1
-    if options.folder is None:
-        shutil.rmtree(folder)
-    return 0
+        drill = Drill(folder_of(options.folder, "stack-nights-"), alerts, pictures)
+        return play(
+            drill,
+            STEPS,
+            "nights on the stack",
+            keep=options.folder is not None,
+            around=drill.seen.watched(),
+        )
 
 
 if __name__ == "__main__":

@@ -33,7 +33,9 @@ class LakesmithTraining(LakesmithSubmit):
 
 
 class AskForTraining(BaseOperator):  # type: ignore[misc]  # Airflow is not in the environment where types are checked
-    """Tells `lakesmith_training` of a model whose retraining is requested; skipped where none is.
+    """Tells `lakesmith_training` of a model whose retraining is wanted; skipped where none is.
+
+    On each night until a training has answered the request: a check that failed after it, or a training that did, is made up for.
 
     Args:
         checked: what `lakesmith alerts check --json` answered, a template.
@@ -48,8 +50,8 @@ class AskForTraining(BaseOperator):  # type: ignore[misc]  # Airflow is not in t
 
     def execute(self, context: Any) -> None:
         """Ends well where it is requested, so that its asset has an event."""
-        if self.model not in (self.checked or {}).get("retraining_requested", ()):
-            raise AirflowSkipException(f"no retraining of {self.model} was requested by this check")
+        if self.model not in (self.checked or {}).get("retraining_wanted", ()):
+            raise AirflowSkipException(f"no retraining of {self.model} is requested")
 
 
 def training(here: Declared, model: str) -> Any:

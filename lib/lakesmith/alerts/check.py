@@ -17,7 +17,7 @@ from lakesmith.alerts.decisions import Notice, Violation, due_notices, transitio
 from lakesmith.alerts.facts import NightFacts, Watched
 from lakesmith.alerts.messages import message
 from lakesmith.alerts.reported_rules import still
-from lakesmith.alerts.retraining import due_requests
+from lakesmith.alerts.retraining import due_requests, wanted_models
 from lakesmith.alerts.rules import CHANNEL_FAILED, OF_THE_PRESENT, RULES
 from lakesmith.ledger.alerts import Alert, AlertEvent, AlertRecord, alerts_of, open_alerts
 from lakesmith.ledger.nights import night_records
@@ -42,7 +42,8 @@ class Checked:
         told: channel -> how many alerts it was told of.
         undelivered: channel -> why it took no message.
         unasked: rule -> the type of the error that it ended in.
-        requested: models for which a retraining was requested.
+        requested: models for which this check requested a retraining.
+        wanted: models whose request no training has answered yet, those that were requested before included.
         recorded: False when it only looked.
     """
 
@@ -54,6 +55,7 @@ class Checked:
     undelivered: Mapping[str, str] = field(default_factory=dict)
     unasked: Mapping[str, str] = field(default_factory=dict)
     requested: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
     recorded: bool = True
 
     def to_json(self) -> dict[str, object]:
@@ -68,6 +70,7 @@ class Checked:
             "undelivered": dict(self.undelivered),
             "unasked": dict(self.unasked),
             "retraining_requested": list(self.requested),
+            "retraining_wanted": list(self.wanted),
         }
 
 
@@ -156,6 +159,7 @@ def check_night(
         undelivered=undelivered,
         unasked=unasked,
         requested=tuple(request.model for request in requests),
+        wanted=wanted_models(watched),
         recorded=record,
     )
 

@@ -13,7 +13,7 @@ from lakesmith.ledger.alerts import AlertRecord, violated_nights
 from lakesmith.ledger.model_events import ModelEvent, ModelEventKind
 from lakesmith.ledger.retraining import RetrainingEvent, RetrainingRecord, last_request, standing_request
 
-__all__ = ["due_requests"]
+__all__ = ["due_requests", "wanted_models"]
 
 _TRAINED = (ModelEventKind.REGISTERED, ModelEventKind.VALIDATION_FAILED)
 
@@ -52,6 +52,12 @@ def due_requests(
             reason = f"{' and '.join(spoke)} on {len(nights)} of the last {given.nights} nights"
             found.append(RetrainingRecord(model, RetrainingEvent.REQUESTED, night, moment, reason))
     return found
+
+
+def wanted_models(watched: Watched) -> tuple[str, ...]:
+    """The models whose request stands: no training has answered it yet."""
+    requests = watched.ledger.ops.records(RetrainingRecord) if watched.project.models else []
+    return tuple(m for m in sorted(watched.project.models) if standing_request(requests, m) is not None)
 
 
 def _subjects(watched: Watched, model: str) -> set[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from command_lines import Answer
+from lakesmith.alerts.check import check_night
 from lakesmith.alerts.facts import Watched
 from lakesmith.alerts.retraining import due_requests
 from lakesmith.cli.main import main
@@ -41,6 +42,13 @@ def spoke(number: int, subject: str = "gold.customers", rule: str = "drift") -> 
     return AlertRecord(moment, night(number), AlertEvent.SEEN, rule, subject, "warning")
 
 
+def checked(shop: Workspace, number: int, *, record: bool = True) -> tuple[object, object]:
+    """The models for which the check of a night requests a retraining, and those for which one is wanted."""
+    moment = TRAINED + timedelta(days=number - 1, hours=4)
+    found = check_night(look(shop), night(number), record=record, channels=(), moment=moment).to_json()
+    return found["retraining_requested"], found["retraining_wanted"]
+
+
 def due(shop: Workspace, last: int, *records: AlertRecord) -> list[tuple[str, str]]:
     about = look(shop)
     found = due_requests(about, records, night(last), TRAINED + timedelta(days=last - 1, hours=4))
@@ -52,6 +60,20 @@ def test_enough_nights_request_a_retraining_once(shop: Workspace) -> None:
     assert due(shop, 5, spoke(4), spoke(5)) == []
     assert due(shop, 6, spoke(3), spoke(5), spoke(6)) == [(MODEL, "drift on 3 of the last 7 nights")]
     assert due(shop, 7, spoke(3), spoke(5), spoke(6), spoke(7)) == []
+
+
+def test_a_check_says_what_is_wanted_until_a_training_has_answered(shop: Workspace) -> None:
+    ops = shop.context().ledger.ops
+    assert checked(shop, 6) == ([], [])
+    ops.append([spoke(4), spoke(5), spoke(6)])
+
+    assert checked(shop, 6) == ([MODEL], [MODEL])
+    assert checked(shop, 7) == ([], [MODEL])
+    assert checked(shop, 6, record=False) == ([], [MODEL])
+
+    trained = TRAINED + timedelta(days=7)
+    ops.append([RetrainingRecord(MODEL, RetrainingEvent.ANSWERED, night(6), trained, "requested", 2)])
+    assert checked(shop, 8) == ([], [])
 
 
 @pytest.mark.parametrize("subject", [f"models.{MODEL}", "gold.customers", "gold.next_week", "gold.scores"])
