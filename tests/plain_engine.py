@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -317,6 +318,9 @@ _NO_SESSION = SimpleNamespace(sparkContext=SimpleNamespace(setJobGroup=lambda *_
 @contextmanager
 def without_spark() -> Iterator[None]:
     """Runs are made by `PlainAttempt` and `PlainAudit`, restores of plain rows; there is no session to ask for anything."""
+    for late in ("attempt", "intake"):
+        # What is imported amid the patches would keep what it finds then.
+        import_module(f"lakesmith.engine.{late}")
     with (
         mock.patch.object(Context, "spark", _NO_SESSION),
         mock.patch("lakesmith.engine.restored_rows.old_rows", _old_rows),
