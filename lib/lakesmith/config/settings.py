@@ -13,13 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    Field,
-    SecretStr,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
 from lakesmith.config.sections.alerts import AlertSettings
 from lakesmith.config.sections.jobs import (

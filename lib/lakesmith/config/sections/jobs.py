@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    NonNegativeInt,
-    PositiveInt,
-    field_validator,
-)
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, field_validator
 
-from lakesmith.config.sections.values import (
-    Section,
-    conf_text,
-    memory_size,
-    seconds,
-)
+from lakesmith.config.sections.values import Conf, Memory, Section, seconds
 
 __all__ = [
     "LeaseSettings",
@@ -50,13 +38,11 @@ class SparkSettings(Section):
     """
 
     master: str | None = None
-    driver_memory: str = "2g"
+    driver_memory: Memory = "2g"
     shuffle_partitions: PositiveInt = 8
     event_log: str | None = None
     history_url: str | None = None
-    conf: Annotated[Mapping[str, str], BeforeValidator(conf_text)] = Field(default_factory=dict, repr=False)
-
-    memory_size = field_validator("driver_memory", mode="before")(memory_size)
+    conf: Conf = Field(default_factory=dict, repr=False)
 
 
 class SizeSettings(Section):
@@ -70,21 +56,19 @@ class SizeSettings(Section):
 
     executors: PositiveInt = 1
     cores: PositiveInt = 2
-    memory: str = "4g"
-
-    memory_size = field_validator("memory", mode="before")(memory_size)
+    memory: Memory = "4g"
 
 
 class _Medium(SizeSettings):
     executors: PositiveInt = 4
     cores: PositiveInt = 4
-    memory: str = "8g"
+    memory: Memory = "8g"
 
 
 class _Large(SizeSettings):
     executors: PositiveInt = 16
     cores: PositiveInt = 4
-    memory: str = "16g"
+    memory: Memory = "16g"
 
 
 class SizesSettings(Section):

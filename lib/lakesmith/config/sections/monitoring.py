@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import (
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    field_validator,
-)
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from lakesmith.config.sections.values import (
     Section,

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    PositiveInt,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from lakesmith.config.sections.values import (
     SECRET_NAME,
     USER_INFO,
+    Conf,
     Seconds,
     Secret,
     Section,
-    conf_text,
-    seconds,
 )
 
 __all__ = ["ConnectionSettings", "MlflowSettings", "OpenLineageSettings"]
@@ -53,7 +44,7 @@ class OpenLineageSettings(Section):
     path: str | None = None
     url: str | None = Field(default=None, repr=False)  # may hold a user's password
     endpoint: str = "api/v1/lineage"
-    timeout: Annotated[PositiveInt, BeforeValidator(seconds)] = 5
+    timeout: Seconds = 5
     api_key: SecretStr | None = None
 
     @model_validator(mode="after")
@@ -82,9 +73,7 @@ class ConnectionSettings(Section):
     password: Secret = None
     driver: str | None = None
     timeout: Seconds = 3600
-    properties: Annotated[Mapping[str, str], BeforeValidator(conf_text)] = Field(
-        default_factory=dict, repr=False
-    )
+    properties: Conf = Field(default_factory=dict, repr=False)
 
     @field_validator("url")
     @classmethod

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    PositiveInt,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
 from lakesmith.config.sections.jobs import SizesSettings
 from lakesmith.config.sections.values import (
     HIGHEST_PORT,
+    Conf,
+    Day,
+    Memory,
     Port,
     Seconds,
     Section,
-    calendar_day,
-    conf_text,
     lists,
-    memory_size,
     seconds,
 )
 
@@ -57,7 +50,7 @@ class StackWorkers(Section):
 
     count: PositiveInt = 2
     cores: PositiveInt = 1
-    memory: Annotated[str, BeforeValidator(memory_size)] = "2g"
+    memory: Memory = "2g"
 
 
 class StackSettings(Section):
@@ -85,9 +78,7 @@ class StackSettings(Section):
     patience: Seconds = 600
     workers: StackWorkers = StackWorkers()
     ports: StackPorts = StackPorts()
-    environment: Annotated[Mapping[str, str], BeforeValidator(conf_text)] = Field(
-        default_factory=dict, repr=False
-    )
+    environment: Conf = Field(default_factory=dict, repr=False)
 
     @field_validator("bind")
     @classmethod
@@ -160,8 +151,8 @@ class AirflowSettings(Section):
 
     schedule: str = "0 3 * * *"
     timezone: str = "UTC"
-    start: Annotated[date | None, BeforeValidator(calendar_day)] = None
-    end: Annotated[date | None, BeforeValidator(calendar_day)] = None
+    start: Day = None
+    end: Day = None
     granularity: Literal["group", "table"] = "group"
     groups: Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(lists)] = Field(default_factory=dict)
     connection: str = "spark_default"

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import (
-    BeforeValidator,
-    PositiveInt,
-)
+from pydantic import BeforeValidator, PositiveInt
 
 from lakesmith.config.sections.values import (
+    Days,
     Section,
-    days,
     size_in_bytes,
 )
 
@@ -26,8 +23,8 @@ class RetentionSettings(Section):
         versions: days for which a version that no night and no model needs can still be read.
     """
 
-    nights: Annotated[PositiveInt, BeforeValidator(days)] = 90
-    versions: Annotated[PositiveInt, BeforeValidator(days)] = 7
+    nights: Days = 90
+    versions: Days = 7
 
 
 class MaintenanceSettings(Section):

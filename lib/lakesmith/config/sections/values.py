@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated
 
@@ -14,19 +15,18 @@ __all__ = [
     "HIGHEST_PORT",
     "SECRET_NAME",
     "USER_INFO",
+    "Conf",
+    "Day",
+    "Days",
+    "Memory",
     "Port",
     "Seconds",
     "Secret",
     "Section",
     "Texts",
-    "calendar_day",
-    "conf_text",
     "days",
-    "listed",
     "lists",
-    "memory_size",
     "seconds",
-    "secret_text",
     "size_in_bytes",
 ]
 
@@ -60,24 +60,24 @@ def size_in_bytes(value: object) -> int:
     return int(found.group(1)) * _UNITS[found.group(2)]
 
 
-def memory_size(value: object) -> object:
+def _memory_size(value: object) -> object:
     """A size of memory, as Spark and containers write it; the text stays."""
     if isinstance(value, str | int) and not _MEMORY.fullmatch(str(value)):
         raise ValueError(f"{value!r} is no size of memory; write it like 4g (units: k, m, g, t)")
     return value
 
 
-def secret_text(value: object) -> object:
+def _secret_text(value: object) -> object:
     """A password may be digits only, which YAML takes for a number."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def listed(value: object) -> object:
+def _listed(value: object) -> object:
     """A list of YAML as a tuple."""
     return tuple(value) if isinstance(value, list) else value
 
 
-def conf_text(value: object) -> object:
+def _conf_text(value: object) -> object:
     """Spark's settings are text; `true` and `200` in YAML mean that text."""
     if not isinstance(value, dict):
         return value
@@ -92,10 +92,10 @@ def _scalar_text(value: object) -> object:
 
 def lists(value: object) -> object:
     """A mapping whose lists are tuples."""
-    return {key: listed(inner) for key, inner in value.items()} if isinstance(value, dict) else value
+    return {key: _listed(inner) for key, inner in value.items()} if isinstance(value, dict) else value
 
 
-def calendar_day(value: object) -> object:
+def _calendar_day(value: object) -> object:
     """A day, as YAML or a variable has it; None stays."""
     if value is None or isinstance(value, date):
         return value
@@ -111,7 +111,11 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-Texts = Annotated[tuple[str, ...], BeforeValidator(listed)]
-Secret = Annotated[SecretStr | None, BeforeValidator(secret_text)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Secret = Annotated[SecretStr | None, BeforeValidator(_secret_text)]
 Seconds = Annotated[PositiveInt, BeforeValidator(seconds)]
+Days = Annotated[PositiveInt, BeforeValidator(days)]
+Day = Annotated[date | None, BeforeValidator(_calendar_day)]
+Memory = Annotated[str, BeforeValidator(_memory_size)]
+Conf = Annotated[Mapping[str, str], BeforeValidator(_conf_text)]
 Port = Annotated[PositiveInt, Field(le=HIGHEST_PORT)]
