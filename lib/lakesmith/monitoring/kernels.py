@@ -297,7 +297,8 @@ class _Rows:
         def measure(groups: _Groups) -> Iterator[Partial]:
             for group, own in enumerate(groups.counts(nulls, 2)):
                 mask = nulls == 0 if groups.of is None else (groups.of == group) & (nulls == 0)
-                partial = Partial(own, registers=_registers(hashes[mask]), hashed=_hashed(hashes[mask]))
+                seen = hashes[mask]
+                partial = Partial(own, registers=_registers(seen), hashed=_hashed(seen))
                 if own[0]:
                     chosen = lengths[mask]
                     partial.texts(int(chosen.min()), int(chosen.max()), int(chosen.sum()))
