@@ -2,11 +2,9 @@
 
 Simulates two years of trade with the same seed, one with events, runs every night of both through the whole graph, with a model
 of April, and asks the alert rules about each night as its end does. Answers which night noticed each event, in which words, and
-what was an alert without cause. Takes about half an hour a year on two cores; with --lines-only, which builds the lines of
-invoices, their profiles and their drift, and no model, a quarter of an hour.
+what was an alert without cause. Takes about half an hour a year on two cores.
 
     python bench/year.py --out year
-    python bench/year.py --out lines --lines-only --lines-per-day 10000
 """
 
 from __future__ import annotations
@@ -43,8 +41,6 @@ EVENTS = (
     Event(EventKind.REPURCHASES, date(2011, 10, 10)),
 )
 # By April there are four months of labels: dates close together.
-LINES = ("bronze.sales_lines", "silver.sales_lines", "monitoring.profile_metrics", "monitoring.drift_metrics")
-ABOUT_LINES = ("drift", "history_deviation", "batch_failed")
 SPLIT = "{warm_up: 30d, step: 3d, validation: {cutoffs: 2, dates: 1}, test: {span: 7d}}"
 MORNING, DAY = timedelta(days=1, hours=5), timedelta(days=1)
 
@@ -71,25 +67,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="a folder for files, lakes and the answer")
     parser.add_argument("--lines-per-day", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--lines-only", action="store_true")
     options = parser.parse_args()
     years = {}
     for name, events in {"calm": (), "planted": EVENTS}.items():
         days = (END - START).days + 1
         spec = SimulationSpec(START, days, options.lines_per_day, options.seed, events=events)
         began = time.perf_counter()
-        said = a_year(spec, options.out.absolute() / name, lines_only=options.lines_only)
-        years[name] = list(said)
+        years[name] = list(a_year(spec, options.out.absolute() / name))
         print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
     print(*planted_table(years["planted"], years["calm"]), "", *calm_table(years["calm"]), sep="\n")
 
 
-def a_year(spec: SimulationSpec, folder: Path, *, lines_only: bool) -> Iterator[Said]:
-    """Files, tables, the model; then what is open on each night, in order.
-
-    Args:
-        lines_only: without a model, and only the rules about lines are heard: the others would miss what was not built.
-    """
+def a_year(spec: SimulationSpec, folder: Path) -> Iterator[Said]:
+    """Files, tables, the model; then what is open on each night, in order."""
     landing, lake = folder / "landing", folder / "lake"
     if not landing.is_dir():
         simulate(spec, landing / "online-retail")
@@ -99,15 +89,14 @@ def a_year(spec: SimulationSpec, folder: Path, *, lines_only: bool) -> Iterator[
         LAKESMITH__MODELS__REPURCHASE=f"{{split: {SPLIT}, budget: {{trials: 4}}, bootstrap: 100}}",
         LAKESMITH__ALERTS__LOG="false",
     )
-    tables = LINES if lines_only else ()
-    _run(START, TRAINED, tables)
+    _run(START, TRAINED)
     context = open_context("dev", ROOT)
-    if not lines_only and context.ledger.timeline(MODEL).champion is None:
+    if context.ledger.timeline(MODEL).champion is None:
         _ = context.spark
         _, event = train_and_keep(context, context.project.models[MODEL], TRAINED, "the first")
         registry = ModelRegistry(ModelStore(context.settings), context.ledger)
         registry.promote(MODEL, event.version, SCORED, force=True, reason="the first")
-    _run(SCORED, END, tables)
+    _run(SCORED, END)
     shutil.rmtree(lake / "ops" / "alerts", ignore_errors=True)
     shutil.rmtree(lake / "ops" / "retraining", ignore_errors=True)
     about = watched(open_context("dev", ROOT))
@@ -117,17 +106,16 @@ def a_year(spec: SimulationSpec, folder: Path, *, lines_only: bool) -> Iterator[
         if checked.unasked:
             raise SystemExit(f"{night}: these rules could not be asked: {dict(checked.unasked)}")
         for alert in checked.standing:
-            if lines_only and alert.rule not in ABOUT_LINES:
-                continue
             yield Said(night, alert.rule, alert.subject, alert.names, alert.text, alert.opened_night == night)
 
 
-def _run(first: date, last: date, tables: Sequence[str] = ()) -> None:
-    """Every table of these nights, or some, by their names: a run of all would ask the rules about the last night first."""
+def _run(first: date, last: date) -> None:
+    """Every table of these nights, by its name: a run of all would ask the rules about the last night first."""
     context = open_context("dev", ROOT)
     print(f"{datetime.now(UTC):%H:%M:%S} nights {first} .. {last}", file=sys.stderr, flush=True)
-    chosen = tables or sorted(context.project.graph.contracts)
-    result = execute(context, plan_nights(context, BatchRange(first, last), chosen))
+    result = execute(
+        context, plan_nights(context, BatchRange(first, last), sorted(context.project.graph.contracts))
+    )
     print(f"{datetime.now(UTC):%H:%M:%S} {result.exit_code.name}", file=sys.stderr, flush=True)
 
 
