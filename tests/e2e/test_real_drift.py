@@ -151,6 +151,15 @@ def by_pandas(before: pd.Series, now: pd.Series) -> float:
     return float(((q - p) * np.log(q / p)).sum())
 
 
+def mistaken(verdict: Any, index: float) -> str:
+    """What is wrong about a row of drift by the index that pandas counts; empty where nothing is."""
+    if verdict.verdict == "drifted" and index < 0.1:
+        return "is called drift"
+    if verdict.verdict == "stable" and index > 1.5 * verdict.effect_limit + 0.05:
+        return "is not called drift"
+    return ""
+
+
 def test_every_night_of_june_was_judged_against_the_model_of_april(judged: pd.DataFrame) -> None:
     nights = judged.groupby("batch_date").size()
     assert list(nights.index) == list(BatchRange(JUNE, END))
@@ -170,10 +179,8 @@ def test_what_drifted_is_true(june: Context, judged: pd.DataFrame, trained_on: p
             if verdict.reason == "trend" or name == "customer_id":
                 continue
             index = by_pandas(trained_on[name], now[name])
-            if verdict.verdict == "drifted" and index < 0.1:
-                wrong.append((day, name, "is called drift", index, verdict.effect))
-            if verdict.verdict == "stable" and index > 1.5 * verdict.effect_limit + 0.05:
-                wrong.append((day, name, "is not called drift", index, verdict.effect))
+            if mistake := mistaken(verdict, index):
+                wrong.append((day, name, mistake, index, verdict.effect))
     assert wrong == []
 
 
@@ -194,10 +201,8 @@ def test_the_drift_of_scores_is_true(
     wrong = []
     for day, verdict in said.iterrows():
         index = by_pandas(tested, scores[scores.batch_date == day].probability)
-        if verdict.verdict == "drifted" and index < 0.1:
-            wrong.append((day, "is called drift", index, verdict.effect))
-        if verdict.verdict == "stable" and index > 1.5 * verdict.effect_limit + 0.05:
-            wrong.append((day, "is not called drift", index, verdict.effect))
+        if mistake := mistaken(verdict, index):
+            wrong.append((day, mistake, index, verdict.effect))
     assert wrong == []
 
 

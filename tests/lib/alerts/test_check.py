@@ -16,6 +16,19 @@ from lakesmith.ledger.records import BatchOutcome
 from watching import ALL, Listener, audit, check, end_night, look, metric_rows, nights, reject, said
 from workspaces import Workspace, day
 
+COST = {
+    "table_name": "gold.usage",
+    "log_type": "INPUT",
+    "granularity": "1 day",
+    "slice_key": None,
+    "column_name": "cost",
+    "count": 100,
+    "num_nulls": 0,
+    "num_nan": 0,
+    "percent_null": 0.0,
+}
+"""A profile of that column, of a hundred rows."""
+
 # Rules about batches.
 
 
@@ -126,18 +139,8 @@ def test_a_night_unlike_those_of_its_weekday_is_told(empty: Workspace) -> None:
 
 def test_null_rates_and_sums_are_compared_too(empty: Workspace) -> None:
     empty.edit("conf/dev.yml", "{}", "alerts: {history: {least: 4}}")
-    whole = {
-        "table_name": "gold.usage",
-        "log_type": "INPUT",
-        "granularity": "1 day",
-        "slice_key": None,
-        "count": 100,
-        "num_nulls": 0,
-        "num_nan": 0,
-        "percent_null": 0.0,
-    }
-    usual = [{**whole, "day": n, "column_name": "cost", "avg": 5.0} for n in (1, 8, 15, 22)]
-    odd = {**whole, "day": 29, "column_name": "cost", "avg": 1.0, "percent_null": 30.0, "num_nulls": 30}
+    usual = [{**COST, "day": n, "avg": 5.0} for n in (1, 8, 15, 22)]
+    odd = {**COST, "day": 29, "avg": 1.0, "percent_null": 30.0, "num_nulls": 30}
     metric_rows(empty, "monitoring.profile_metrics", [*usual, odd])
 
     assert said(check(empty, 29), "history_deviation") == {
@@ -161,19 +164,8 @@ def test_a_sum_that_hangs_on_one_row_is_not_odd(
     empty: Workspace, that_day: dict[str, float], told: dict[str, str]
 ) -> None:
     empty.edit("conf/dev.yml", "{}", "alerts: {history: {least: 4}}")
-    whole = {
-        "table_name": "gold.usage",
-        "log_type": "INPUT",
-        "granularity": "1 day",
-        "slice_key": None,
-        "column_name": "cost",
-        "count": 100,
-        "num_nulls": 0,
-        "num_nan": 0,
-        "percent_null": 0.0,
-    }
-    usual = [{**whole, "day": n, "avg": 5.0, "stddev": 1.0} for n in (1, 8, 15, 22)]
-    metric_rows(empty, "monitoring.profile_metrics", [*usual, {**whole, "day": 29, **that_day}])
+    usual = [{**COST, "day": n, "avg": 5.0, "stddev": 1.0} for n in (1, 8, 15, 22)]
+    metric_rows(empty, "monitoring.profile_metrics", [*usual, {**COST, "day": 29, **that_day}])
 
     assert said(check(empty, 29), "history_deviation") == told
 
