@@ -58,6 +58,7 @@ AIRFLOW = {
     "maintenance": "0 5 * * 0",
     "approval": False,
 }
+AWS = {"region": None, "endpoint": None, "attempts": 8, "connect_timeout": 10, "read_timeout": 60}
 
 ALERTS = {
     "log": True,
@@ -224,6 +225,7 @@ def test_effective_lists_every_setting_with_its_origin(write: Write) -> None:
         *(EffectiveSetting(f"alerts.{key}", value, "default") for key, value in ALERTS.items()),
         *(EffectiveSetting(f"stack.{key}", value, "default") for key, value in STACK.items()),
         *(EffectiveSetting(f"airflow.{key}", value, "default") for key, value in AIRFLOW.items()),
+        *(EffectiveSetting(f"aws.{key}", value, "default") for key, value in AWS.items()),
         EffectiveSetting(
             "storage_options.aws_secret_access_key",
             "********",
@@ -402,7 +404,7 @@ def test_of_two_variables_the_deeper_one_wins(write: Write) -> None:
 ALLOWED = (
     "landing_root, lake_root, jars_dir, clean_build, spark, submit, log, lease, publish, staging, quality, serving, "
     "retention, maintenance, monitoring, mlflow, openlineage, alerts, connections, stack, airflow, "
-    "storage_options, parameters, models"
+    "aws, storage_options, parameters, models"
 )
 
 
