@@ -43,16 +43,17 @@ $(VENV)/.stamp-project: $(VENV)/.stamp-packages setup.cfg
 
 # A Java that was removed since, or a .jars that was, is made again.
 JAVA_GONE := $(if $(wildcard $(VENV)/java/bin/java),,FORCE)
-JARS_GONE := $(if $(wildcard .jars/jars.lock),,FORCE)
+JARS_GONE := $(if $(and $(wildcard .jars/jars.lock),$(wildcard .jars/s3/jars.lock)),,FORCE)
 
 $(VENV)/.stamp-java: $(VENV)/.stamp-packages requirements/java.txt $(JAVA_GONE) | $(VENV)/.stamp-project
 	@echo "env: Java and Spark's scripts"
 	@$(BIN)/python -m lakesmith.lake.java install --requirements requirements/java.txt
 	@touch $@
 
-$(VENV)/.stamp-spark: $(VENV)/.stamp-java requirements/jars.lock $(JARS_GONE)
+$(VENV)/.stamp-spark: $(VENV)/.stamp-java requirements/jars.lock requirements/jars-s3.lock $(JARS_GONE)
 	@echo "env: jars"
 	@$(BIN)/python -m lakesmith.lake.jars fetch --into .jars
+	@$(BIN)/python -m lakesmith.lake.jars fetch --into .jars/s3 --lock requirements/jars-s3.lock
 	@$(BIN)/python -m lakesmith.lake.jars configure --jars .jars
 	@touch $@
 

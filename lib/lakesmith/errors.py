@@ -253,6 +253,13 @@ class LeaseHeld(LakesmithError):
     retryable = True
 
 
+class LeaseLost(LakesmithError):
+    """A run was silent for so long that another may have taken its table's lease."""
+
+    exit_code = ExitCode.BUSY
+    retryable = True
+
+
 class InputChanged(LakesmithError):
     """Something a run had read was replaced before it could publish."""
 

@@ -171,4 +171,4 @@ def _jars(settings: Settings) -> tuple[Path, ...]:
 
     if {"spark.jars", "spark.jars.packages"} & settings.spark.conf.keys():
         return ()
-    return tuple(jar_paths(settings.jars_dir))
+    return tuple(jar_paths(settings.jars_dir, s3=settings.uses_s3))

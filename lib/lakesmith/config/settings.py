@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
+from lakesmith.aws.s3 import S3Access, is_s3
 from lakesmith.config.sections.alerts import AlertSettings
 from lakesmith.config.sections.aws import AwsSettings
 from lakesmith.config.sections.jobs import (
@@ -29,6 +30,7 @@ from lakesmith.config.sections.jobs import (
 )
 from lakesmith.config.sections.monitoring import MonitoringSettings
 from lakesmith.config.sections.outside import ConnectionSettings, MlflowSettings, OpenLineageSettings
+from lakesmith.config.sections.s3 import S3Settings
 from lakesmith.config.sections.servers import AirflowSettings, StackSettings
 from lakesmith.config.sections.upkeep import MaintenanceSettings, RetentionSettings
 from lakesmith.config.sections.values import SECRET_NAME, USER_INFO, Section
@@ -67,7 +69,7 @@ class Settings(Section):
         jars_dir: where the jars are; relative paths are below the project.
         clean_build: a wheel or an archive must be built from a commit, with nothing changed.
         connections: the databases that sources are read from, by name.
-        storage_options: credentials and options of the object store, as deltalake names them.
+        storage_options: further options of the object store, as deltalake names them; they win over `aws` and `s3`.
         parameters: what transforms may read as `settings`.
         models: what this environment changes in conf/models/<name>.yml, by the model's name.
         origins: dotted key -> file and line, variable or argument, for every key that is set.
@@ -97,6 +99,7 @@ class Settings(Section):
     stack: StackSettings = StackSettings()
     airflow: AirflowSettings = AirflowSettings()
     aws: AwsSettings = AwsSettings()
+    s3: S3Settings = S3Settings()
     storage_options: Mapping[str, SecretStr] = Field(default_factory=dict)
     parameters: Mapping[str, Scalar] = Field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
@@ -158,6 +161,18 @@ class Settings(Section):
         if named is None or "://" in named or Path(named).is_absolute():
             return named
         return None if self.lake is None else f"{self.lake}/{named}"
+
+    @property
+    def s3_access(self) -> S3Access:
+        """How S3 is reached, whoever reaches for it."""
+        endpoint = self.s3.endpoint or self.aws.endpoint
+        access = replace(self.aws.access, endpoint=endpoint, path_style=self.s3.path_style)
+        return S3Access(access, self.s3.kms_key)
+
+    @property
+    def uses_s3(self) -> bool:
+        """Whether Spark reads or writes there."""
+        return any(map(is_s3, (self.landing, self.lake, self.event_log)))
 
     @property
     def plain_origins(self) -> frozenset[str]:

@@ -193,9 +193,9 @@ class Attempt(Execution):
             declared = self.context.project.graph.sources[source.input.target]
             if declared.is_external:
                 continue
-            for seen in inspect_headers(
-                declared, self.context.settings.landing_root, list(source.manifests.values())
-            ):
+            settings = self.context.settings
+            manifests = list(source.manifests.values())
+            for seen in inspect_headers(declared, settings.landing_root, manifests, s3=settings.s3_access):
                 if seen.error is not None:
                     broken[seen.batch_date] = seen.error
                 if seen.unknown:

@@ -65,8 +65,7 @@ class Context:
     @cached_property
     def lake(self) -> LakeLocation:
         """The lake of the settings."""
-        secrets = {key: value.get_secret_value() for key, value in self.settings.storage_options.items()}
-        return LakeLocation(self.settings.lake_root, secrets)
+        return LakeLocation.of(self.settings)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -146,9 +145,9 @@ class Context:
         """The landing folder of a source, or the table of somebody else, as it is now."""
         declared = self.project.graph.sources[source]
         if declared.extraction is not None:
-            return ExtractedFolder(declared, self.settings.landing_root)
+            return ExtractedFolder(declared, self.settings.landing_root, self.settings.s3_access)
         if not declared.is_external:
-            return LandingFolder(declared, self.settings.landing_root)
+            return LandingFolder(declared, self.settings.landing_root, self.settings.s3_access)
         path = declared.path
         if "://" not in path and not Path(path).is_absolute():
             path = str(self.project.root / path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -56,7 +56,7 @@ def rewrite_without(
         LakesmithError: the lease is held, or others keep committing.
     """
     target = contract if table == contract.table else quarantine_contract(contract)
-    with hold(context.lake, contract.table, run_id, timedelta(seconds=context.settings.lease.wait)):
+    with hold(context.lake, contract.table, run_id, context.settings.lease):
         _rewrite(context, contract, target, rows, form, run_id)
 
 
@@ -75,7 +75,7 @@ def make_keyed_without(
         LakesmithError: the lease is held, others keep committing, or changes that are needed are somebody else's.
     """
     assert contract.keyed is not None
-    with hold(context.lake, contract.table, run_id, timedelta(seconds=context.settings.lease.wait)):
+    with hold(context.lake, contract.table, run_id, context.settings.lease):
         if rows:
             _rewrite(context, contract, changes_contract(contract), rows, form, run_id)
         context.ledger.refresh([contract.table, table])

@@ -222,8 +222,7 @@ class _Day:
         if not self.again and (standing := self._standing()) is not None:
             return self._came_to(ExtractOutcome.ALREADY, standing)
         run_id = new_run_id()
-        wait = timedelta(seconds=self.context.settings.lease.wait)
-        with hold(self.context.lake, self._lease, run_id, wait):
+        with hold(self.context.lake, self._lease, run_id, self.context.settings.lease):
             return self._land(run_id)
 
     @property

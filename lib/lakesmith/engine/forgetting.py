@@ -19,7 +19,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from pathlib import Path
 
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.model import Contract
@@ -134,7 +133,7 @@ def forget(
         tell: hears what is being done, step by step.
 
     Raises:
-        UsageError: the id is empty, or `why` names it, or the lake is no folder of this machine.
+        UsageError: the id is empty, or `why` names it.
         LeaseHeld: a table that lands is being worked on.
         StoreUnreachable: what models were trained on cannot be found out.
     """
@@ -145,8 +144,6 @@ def forget(
         raise UsageError(
             "the reason names the person, and it is kept for good. Say it without the id: --why TEXT"
         )
-    if "://" in context.settings.lake_root:
-        raise UsageError("only a lake in a folder of this machine can be searched file by file.")
     if dry_run:
         tell("searching landing files and tables")
         return Forgetting(True, _search(context, form), _landing_files(context, form))
@@ -168,7 +165,7 @@ def forget(
         tell("removing old files")
         _remove_old_files(context, form, done)
     tell("reading every file of the lake")
-    done.proof = prove(Path(context.settings.lake_root), _columns(context), form)
+    done.proof = prove(context.lake, _columns(context), form)
     _audit(context, done, why)
     return done
 
@@ -196,8 +193,8 @@ def _search(context: Context, form: str) -> dict[str, Found]:
 
 def _landing_files(context: Context, form: str) -> dict[str, list[str]]:
     """The landing files in which the person stands, by source; files that cannot be read are left to the runs to tell of."""
-    graph, root = context.project.graph, context.settings.landing_root
-    store = landing_store(root)
+    graph = context.project.graph
+    store = landing_store(context.settings.landing_root, context.settings.s3_access)
     found: dict[str, list[str]] = {}
     for name, source in graph.sources.items():
         if source.is_external:
@@ -241,7 +238,7 @@ def _landing_contracts(context: Context) -> list[Contract]:
 def _wait_for_runs(context: Context) -> None:
     """Runs that began before the hash was written down publish what they read; what is searched must be what they left."""
     for contract in _landing_contracts(context):
-        with hold(context.lake, contract.table, _run_id(), timedelta(seconds=context.settings.lease.wait)):
+        with hold(context.lake, contract.table, _run_id(), context.settings.lease):
             context.ledger.refresh(contract.written_tables)
 
 
@@ -361,7 +358,7 @@ def _remove_old_files(context: Context, form: str, done: Forgetting) -> None:
         if table not in old:
             continue
         keep = set(kept.needs.get(table, {})) - versions.get(table, set())
-        with hold(context.lake, contract.table, _run_id(), timedelta(seconds=context.settings.lease.wait)):
+        with hold(context.lake, contract.table, _run_id(), context.settings.lease):
             gone = removable(context.lake, table, keep_for=timedelta(0), keep_versions=keep)
             remove(context.lake, table, keep_for=timedelta(0), keep_versions=keep)
         done.removed += len(gone.paths)

@@ -241,7 +241,7 @@ def _contracted(
     context: Context, contract: Contract, found: Sequence[TableMaintenance], kept: Kept, *, dry_run: bool
 ) -> None:
     run_id = f"{now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-    with hold(context.lake, contract.table, run_id, timedelta(seconds=context.settings.lease.wait)):
+    with hold(context.lake, contract.table, run_id, context.settings.lease):
         for each, target in zip(found, written_contracts(contract), strict=True):
             _one_table(context, contract, target, each, kept, run_id, dry_run=dry_run)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 
 from lakesmith.contracts.model import Contract
 from lakesmith.engine.context import Context
@@ -174,8 +174,7 @@ def release(context: Context, contract: Contract, day: date, why: str = "") -> B
 
 
 def _lease(context: Context, contract: Contract, run_id: str) -> AbstractContextManager[None]:
-    wait = timedelta(seconds=context.settings.lease.wait)
-    return hold(context.lake, contract.table, run_id, wait)
+    return hold(context.lake, contract.table, run_id, context.settings.lease)
 
 
 def _quarantines(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from types import MappingProxyType
 
 from lakesmith.contracts.days import BatchRange
@@ -60,10 +60,9 @@ def run_table(
     groups = (
         [[day] for day in wanted] if contract.mode is Mode.PER_BATCH else [list(wanted)] if wanted else []
     )
-    wait = timedelta(seconds=context.settings.lease.wait)
     try:
         reached(Side.BEFORE, Step.LEASE, contract.table)
-        with hold(context.lake, contract.table, new_run_id(), wait):
+        with hold(context.lake, contract.table, new_run_id(), context.settings.lease):
             reached(Side.AFTER, Step.LEASE, contract.table)
             again = set(audits)
             for group in groups:

@@ -173,7 +173,14 @@ def _read_source(
         path, version = source.table.path, source.table.version
         return read_external(context.spark, declared, path, version, batches, erasure=erasure)
     manifests = [source.manifests[day] for day in batches]
-    return read_source(context.spark, declared, context.settings.landing_root, manifests, erasure=erasure)
+    return read_source(
+        context.spark,
+        declared,
+        context.settings.landing_root,
+        manifests,
+        s3=context.settings.s3_access,
+        erasure=erasure,
+    )
 
 
 def transformed(

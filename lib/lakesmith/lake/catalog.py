@@ -130,11 +130,8 @@ def register_for_session(spark: SparkSession, settings: Settings) -> None:
 
     if settings.lake is None:
         return
-    secrets = {key: value.get_secret_value() for key, value in settings.storage_options.items()}
     try:
-        found = register(
-            spark, LakeLocation(settings.lake_root, secrets), catalog_names(settings.project_root)
-        )
+        found = register(spark, LakeLocation.of(settings), catalog_names(settings.project_root))
     except (Py4JError, OSError) as error:
         log.warning(
             "the tables cannot be registered by name (%s); read them by their paths, or see: lakesmith catalog sync",

@@ -5,6 +5,7 @@ installation's `spark-defaults.conf`, which names the jars and the Python. Impor
 fetched before a session can start. Ivy does the resolving, out of the jar that pyspark ships.
 
     python -m lakesmith.lake.jars fetch --into .jars
+    python -m lakesmith.lake.jars fetch --into .jars/s3 --lock requirements/jars-s3.lock
     python -m lakesmith.lake.jars configure --jars .jars
 """
 
@@ -40,14 +41,19 @@ __all__ = [
     "fetch",
     "jar_paths",
     "read_lock",
+    "s3_on_classpath",
     "verify",
 ]
 
 log = logging.getLogger(__name__)
 
 LOCK_NAME = "jars.lock"
+S3_FOLDER = "s3"
+"""Below the folder of all jars: those that only a lake or landing files in S3 need, by a lock of their own."""
+
 # The class that `spark.sql.extensions` names; where it is found, the rest of delta-spark is.
 _DELTA_RESOURCE = "io/delta/sql/DeltaSparkSessionExtension.class"
+_S3_RESOURCE = "org/apache/hadoop/fs/s3a/S3AFileSystem.class"
 
 # The default resolver only: a local Maven repository, which Spark's own resolving asks first, may hold poms
 # without their jars, and then the resolution fails.
@@ -138,8 +144,11 @@ def read_lock(path: Path) -> list[Jar]:
     return [Jar.parse(line, f"{path}:{n}") for n, line in lines if line.strip() and not line.startswith("#")]
 
 
-def jar_paths(jars_dir: Path) -> list[Path]:
+def jar_paths(jars_dir: Path, *, s3: bool = False) -> list[Path]:
     """Absolute paths of the fetched jars, in the lock's order, for `spark.jars`.
+
+    Args:
+        s3: with those that S3 needs.
 
     The folder holds a copy of the lock it was filled from, written last: so a half-done fetch is no fetch,
     and a jar that an older lock left behind is never picked up.
@@ -149,11 +158,12 @@ def jar_paths(jars_dir: Path) -> list[Path]:
     """
     lock = jars_dir / LOCK_NAME
     if not lock.is_file():
-        raise JarsMissing(jars_dir, ["the Delta Lake jars"])
+        raise JarsMissing(jars_dir, ["the jars that requirements/ names"])
     jars = read_lock(lock)
     if missing := [jar.file for jar in jars if not (jars_dir / jar.file).is_file()]:
         raise JarsMissing(jars_dir, missing)
-    return [(jars_dir / jar.file).resolve() for jar in jars]
+    found = [(jars_dir / jar.file).resolve() for jar in jars]
+    return [*found, *jar_paths(jars_dir / S3_FOLDER)] if s3 else found
 
 
 def verify(path: Path, jar: Jar) -> None:
@@ -278,6 +288,11 @@ def configure(jars_dir: Path) -> Path:
     return path
 
 
+def s3_on_classpath(spark: SparkContext | JavaGateway) -> bool:
+    """Whether the JVM behind a context or a gateway can load Hadoop's S3A; see `delta_on_classpath`."""
+    return _on_classpath(spark, _S3_RESOURCE)
+
+
 def delta_on_classpath(spark: SparkContext | JavaGateway) -> bool:
     """Whether the JVM behind a context or a gateway can load Delta Lake.
 
@@ -285,13 +300,17 @@ def delta_on_classpath(spark: SparkContext | JavaGateway) -> bool:
     needs no session, so the answer comes before one is half-made (Spark only warns of an extension that it
     cannot load).
     """
+    return _on_classpath(spark, _DELTA_RESOURCE)
+
+
+def _on_classpath(spark: SparkContext | JavaGateway, resource: str) -> bool:
     # Here, since this module also runs before pyspark is installed whole.
     from py4j.java_gateway import JavaGateway
 
     # By type: a gateway answers every attribute with something, `_jvm` too.
     jvm: Any = spark.jvm if isinstance(spark, JavaGateway) else spark._jvm
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
-    return loader.getResource(_DELTA_RESOURCE) is not None
+    return loader.getResource(resource) is not None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import DateType, LongType, MapType, StringType, StructField, StructType
 
+from lakesmith.aws.s3 import S3_BY_DEFAULT, S3Access
 from lakesmith.contracts.model import Source
 from lakesmith.contracts.subjects import SubjectColumns
 from lakesmith.errors import LakesmithError
@@ -105,6 +106,7 @@ def read_source(
     landing_root: str | Path,
     manifests: Sequence[Manifest],
     *,
+    s3: S3Access = S3_BY_DEFAULT,
     erasure: Erasure | None = None,
 ) -> DataFrame:
     """All records of the pinned files, lazily.
@@ -114,6 +116,7 @@ def read_source(
         source: the contract.
         landing_root: as the workers see it.
         manifests: of the batches to read; those without files add no rows.
+        s3: how the workers reach S3, if the root lies there.
         erasure: people whose records are to be left out; they never leave the worker that reads the file.
 
     Raises:
@@ -123,12 +126,13 @@ def read_source(
     schema = source_schema(source)
     if not tasks:
         return spark.createDataFrame([], schema)
-    reader = _reader(source, str(landing_root), tasks, erasure)
+    store = landing_store(landing_root, s3)
+    reader = _reader(source, store, tasks, erasure)
     return spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(reader, schema)
 
 
 def inspect_headers(
-    source: Source, landing_root: str | Path, manifests: Sequence[Manifest]
+    source: Source, landing_root: str | Path, manifests: Sequence[Manifest], *, s3: S3Access = S3_BY_DEFAULT
 ) -> list[FileColumns]:
     """Look at the starts of the pinned files, before anything runs: columns, and what is wrong.
 
@@ -140,7 +144,7 @@ def inspect_headers(
         LandingEscape: a link leads out of the landing root.
         LandingUnreadable: a file is gone, or may not be read.
     """
-    store = landing_store(landing_root)
+    store = landing_store(landing_root, s3)
     return [
         _look(store, source, manifest.batch_date, file) for manifest in manifests for file in manifest.files
     ]
@@ -236,14 +240,14 @@ def _tasks(files: Sequence[_Pinned], spark: SparkSession) -> list[list[_Pinned]]
 
 
 def _reader(
-    source: Source, landing_root: str, tasks: list[list[_Pinned]], erasure: Erasure | None
+    source: Source, store: LandingStore, tasks: list[list[_Pinned]], erasure: Erasure | None
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
     def read(numbers: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         try:
             for batch in numbers:
                 for number in batch.column(0).to_pylist():
                     for batch_date, file in tasks[number]:
-                        for records in _read_file(source, landing_root, batch_date, file):
+                        for records in _read_file(source, store, batch_date, file):
                             yield records if erasure is None else erasure.apply(records)
         except LakesmithError as error:
             raise _WorkerError(error) from error
@@ -252,11 +256,11 @@ def _reader(
 
 
 def _read_file(
-    source: Source, landing_root: str, batch_date: date, file: LandingFile
+    source: Source, store: LandingStore, batch_date: date, file: LandingFile
 ) -> Iterator[pa.RecordBatch]:
     day, path = pa.scalar(batch_date, pa.date32()), pa.scalar(file.path, pa.string())
     names = ["batch_date", "source_file", *record_schema(source).names]
-    with landing_store(landing_root).open(f"{source.name}/{file.path}") as raw:
+    with store.open(f"{source.name}/{file.path}") as raw:
         try:
             for batch in read_records(raw, source, file):
                 origin = [pa.repeat(value, batch.num_rows) for value in (day, path)]

@@ -1,6 +1,7 @@
 """Leases: one run at a time on a table, to save work. Safety does not rest on them; commits are put-if-absent.
 
-Owns the local lease: a file lock that the kernel drops with the process, whatever kills it.
+Owns the local lease: a file lock that the kernel drops with the process, whatever kills it. On S3 it is an object that expires
+(`lakesmith.lake.object_lease`).
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from lakesmith.errors import ConfigurationError, LeaseHeld
+from lakesmith.config.sections.jobs import LeaseSettings
+from lakesmith.errors import LeaseHeld
+from lakesmith.lake.object_lease import hold_object
 from lakesmith.ledger.location import LakeLocation
 
 __all__ = ["hold"]
@@ -24,23 +27,26 @@ __all__ = ["hold"]
 _POLL_SECONDS = 0.05
 
 
-@contextmanager
-def hold(lake: LakeLocation, table: str, run_id: str, wait: timedelta) -> Iterator[None]:
+def hold(lake: LakeLocation, table: str, run_id: str, lease: LeaseSettings) -> AbstractContextManager[None]:
     """Holds the lease of a table for the body.
 
     Args:
         run_id: named to others who want the table meanwhile.
-        wait: how long to wait for another holder.
+        lease: how long to wait for another holder, and how long one that is silent keeps it.
 
     Raises:
         LeaseHeld: another process still held it when the wait was over; the message names that process.
-        ConfigurationError: the lake is not on a disk that this process can lock.
+        AwsError: the lease is in S3, which did not answer.
     """
-    if "://" in lake.root:
-        raise ConfigurationError(
-            f"leases on {lake.root.split('://', 1)[0]} are not there yet. Set LAKESMITH__LAKE_ROOT to a folder."
-        )
-    path = Path(lake.root) / ".leases" / f"{table}.lock"
+    wait = timedelta(seconds=lease.wait)
+    if (objects := lake.objects) is not None:
+        return hold_object(objects, table, run_id, wait=wait, expiry=timedelta(seconds=lease.expiry))
+    return _hold_file(Path(lake.root), table, run_id, wait)
+
+
+@contextmanager
+def _hold_file(root: Path, table: str, run_id: str, wait: timedelta) -> Iterator[None]:
+    path = root / ".leases" / f"{table}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as handle:
         _lock(handle.fileno(), path, table, wait)

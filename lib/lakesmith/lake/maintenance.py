@@ -21,8 +21,8 @@ from deltalake.exceptions import CommitFailedError
 from lakesmith.contracts.model import BATCH_DATE
 from lakesmith.errors import CommitConflict
 from lakesmith.faults import Step, step
-from lakesmith.lake.files import LakeFiles
 from lakesmith.lake.tables import STATISTICS_PROPERTY
+from lakesmith.ledger.files import lake_files
 from lakesmith.ledger.live import LiveTable
 from lakesmith.ledger.location import LakeLocation
 
@@ -132,8 +132,7 @@ def removable(
         keep_versions: besides the newest.
     """
     paths = _vacuum(lake, table, keep_for, keep_versions, dry_run=True)
-    root = lake.path(table)
-    sizes = LakeFiles(lake).sizes([f"{root}/{unquote(path)}" for path in paths])
+    sizes = lake_files(lake).sizes([f"{lake.folder(table)}/{unquote(path)}" for path in paths])
     return Removable(tuple(sorted(paths)), sum(size or 0 for size in sizes))
 
 
@@ -158,8 +157,8 @@ def remove(
 def checkpoint(lake: LakeLocation, table: str) -> bool:
     """Writes a checkpoint of the newest version; False when there is one already."""
     opened = DeltaTable(lake.path(table), storage_options=dict(lake.storage_options))
-    path = f"{lake.path(table)}/_delta_log/{opened.version():020d}.checkpoint.parquet"
-    if LakeFiles(lake).sizes([path]) != [None]:
+    path = f"{lake.folder(table)}/_delta_log/{opened.version():020d}.checkpoint.parquet"
+    if lake_files(lake).sizes([path]) != [None]:
         return False
     opened.create_checkpoint()
     return True

@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from lakesmith.errors import InputMissing, UsageError
-from lakesmith.lake.files import LakeFiles
+from lakesmith.ledger.files import lake_files
 from lakesmith.ledger.history import TableHistory
 from lakesmith.ledger.live import NO_FILES, LiveTable
 from lakesmith.ledger.location import LakeLocation
@@ -174,7 +174,7 @@ def _record_of(history: TableHistory, day: date, version: int, files: str) -> Ba
 def _check_files(
     lake: LakeLocation, table: str, day: date, version: int, paths: Sequence[str], history: TableHistory
 ) -> None:
-    sizes = LakeFiles(lake).sizes([f"{lake.path(table)}/{unquote(path)}" for path in paths])
+    sizes = lake_files(lake).sizes([f"{lake.folder(table)}/{unquote(path)}" for path in paths])
     gone = sum(size is None for size in sizes)
     if gone:
         raise VersionGone(

@@ -18,9 +18,10 @@ from deltalake.transaction import AddAction
 from lakesmith.contracts.model import Contract
 from lakesmith.errors import CommitConflict, InputChanged
 from lakesmith.faults import Step, step
-from lakesmith.lake.files import LakeFiles
+from lakesmith.lake.object_lease import must_hold_leases
 from lakesmith.lake.staging import Part, StagedFile
 from lakesmith.lake.tables import ensure_table
+from lakesmith.ledger.files import lake_files
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.provenance import Provenance
 
@@ -54,11 +55,13 @@ def publish(
     Raises:
         CommitConflict: others committed first, each time.
         InputChanged: a staged file is gone or has another size, or `inputs_unchanged` says so.
+        LeaseLost: this process was silent for so long that another run may be at work.
     """
     table = ensure_table(lake, contract)
     first = table.version()
     run_id = provenance(first + 1).run_id
     for attempt in range(attempts):
+        must_hold_leases()
         inputs_unchanged()
         _files_are_whole(lake, contract.table, files)
         version = table.version() + 1
@@ -94,9 +97,11 @@ def lift(
 
     A table can only hold files under its own folder; quarantined rows are staged under their target's.
     """
-    store = LakeFiles(lake)
+    store = lake_files(lake)
     for file in files:
-        store.copy(f"{lake.path(source.table)}/{file.location}", f"{lake.path(target.table)}/{file.location}")
+        store.copy(
+            f"{lake.folder(source.table)}/{file.location}", f"{lake.folder(target.table)}/{file.location}"
+        )
     return list(files)
 
 
@@ -141,7 +146,7 @@ def _own_commit(table: DeltaTable, run_id: str, since: int) -> int | None:
 
 
 def _files_are_whole(lake: LakeLocation, table: str, files: Sequence[StagedFile]) -> None:
-    sizes = LakeFiles(lake).sizes([f"{lake.path(table)}/{file.location}" for file in files])
+    sizes = lake_files(lake).sizes([f"{lake.folder(table)}/{file.location}" for file in files])
     for file, size in zip(files, sizes, strict=True):
         if size != file.size:
             found = "is gone" if size is None else f"has {size} bytes instead of {file.size}"

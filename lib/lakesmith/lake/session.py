@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 from lakesmith.config.settings import Settings
 from lakesmith.errors import ConfigurationError, SparkLost
 from lakesmith.lake.catalog import register_for_session
-from lakesmith.lake.jars import delta_on_classpath, jar_paths
+from lakesmith.lake.jars import delta_on_classpath, jar_paths, s3_on_classpath
 from lakesmith.lake.java import java_home
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-__all__ = ["DeltaMissing", "is_alive", "session", "session_settings"]
+__all__ = ["DeltaMissing", "S3AMissing", "is_alive", "session", "session_settings"]
 
 
 class DeltaMissing(ConfigurationError):
@@ -35,6 +35,17 @@ class DeltaMissing(ConfigurationError):
             "Spark was started without the Delta jars. Add them to the command: "
             "spark-submit --jars .jars/delta-spark_2.13-4.0.1.jar,.jars/delta-storage-4.0.1.jar ... "
             "(or --packages io.delta:delta-spark_2.13:4.0.1); `make env` writes them into spark-defaults.conf"
+        )
+
+
+class S3AMissing(ConfigurationError):
+    """Spark is running without Hadoop's S3A, the lake or the landing files are in S3, and it is too late to add it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Spark was started without the jars of S3A, and the settings name places in S3. Let `lakesmith submit` compose the "
+            "command, or add them to it: spark-submit --jars $(ls .jars/*.jar .jars/s3/*.jar | paste -sd,) ... (`make env` "
+            "fetches them)"
         )
 
 
@@ -70,6 +81,8 @@ def session_settings(settings: Settings) -> dict[str, str]:
         "spark.driver.memory": settings.spark.driver_memory,
         "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
     }
+    if settings.uses_s3:
+        chosen |= settings.s3_access.spark_conf()
     if settings.event_log is not None:
         chosen |= {"spark.eventLog.enabled": "true", "spark.eventLog.dir": settings.event_log}
     return {**_QUICK, **chosen, **settings.spark.conf, **_FIXED}
@@ -85,6 +98,7 @@ def session(settings: Settings, name: str = "lakesmith", *, by_name: bool = True
 
     Raises:
         DeltaMissing: the JVM that `spark-submit` started lacks Delta.
+        S3AMissing: likewise, of S3.
         JarsMissing: a session of our own needs jars that were never fetched.
         ConfigurationError: `spark.conf` tries to change a setting on which results depend.
         SparkLost: the JVM ended meanwhile.
@@ -103,12 +117,15 @@ def session(settings: Settings, name: str = "lakesmith", *, by_name: bool = True
         SparkContext._ensure_initialized()
         if not delta_on_classpath(SparkContext._gateway):
             raise DeltaMissing
+        if settings.uses_s3 and not s3_on_classpath(SparkContext._gateway):
+            raise S3AMissing
         options.pop("spark.driver.memory")
     else:
         home = java_home()
         if home is not None:
             os.environ["JAVA_HOME"] = str(home)
-        options["spark.jars"] = ",".join(str(path) for path in jar_paths(settings.jars_dir))
+        jars = jar_paths(settings.jars_dir, s3=settings.uses_s3)
+        options["spark.jars"] = ",".join(str(path) for path in jars)
         if settings.spark.master is not None:
             options["spark.master"] = settings.spark.master
         # Workers otherwise take whatever python3 comes first on PATH; only spark-submit reads spark.pyspark.python.

@@ -19,8 +19,8 @@ from pyspark.sql import functions as F
 
 from lakesmith.contracts.model import BATCH_DATE, Contract
 from lakesmith.errors import DataRejected
-from lakesmith.lake.files import LakeFiles
 from lakesmith.lake.tables import STATISTICS_PROPERTY, statistics_columns
+from lakesmith.ledger.files import lake_files
 from lakesmith.ledger.location import LakeLocation
 
 if TYPE_CHECKING:
@@ -154,9 +154,9 @@ def _staging_properties(contract: Contract) -> dict[str, str]:
 def _read_log(
     contract: Contract, lake: LakeLocation, run_id: str, folder: str, parts: Sequence[Part]
 ) -> Staged:
-    path = f"{lake.path(contract.table)}/{folder}/_delta_log/{0:020d}.json"
+    path = f"{lake.folder(contract.table)}/{folder}/_delta_log/{0:020d}.json"
     # As bytes: a text splits at U+2028 and the like as well, which may stand in the statistics of a column.
-    actions = [json.loads(line) for line in LakeFiles(lake).read(path).splitlines()]
+    actions = [json.loads(line) for line in lake_files(lake).read(path).splitlines()]
     column = contract.partitioned_by
     files = [_staged_file(action["add"], folder, column) for action in actions if "add" in action]
     owned = set(parts)

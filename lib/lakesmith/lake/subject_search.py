@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import re
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -26,6 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lakesmith.contracts.subjects import SubjectColumns, canonical, leaves, mentions
+from lakesmith.ledger.files import lake_files
 from lakesmith.ledger.live import LiveTable
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.subject_rows import rows_naming
@@ -108,7 +108,7 @@ def search_table(lake: LakeLocation, table: str, columns: SubjectColumns, form: 
         columns: those of the table that can name somebody.
         form: the canonical id.
     """
-    folder = Path(lake.path(table))
+    files, folder = lake_files(lake), lake.folder(table)
     opened = lake.open(table)
     found = LiveTable.of(opened) if opened is not None else None
     live: dict[str, date | None] = dict.fromkeys(map(unquote, found.paths)) if found is not None else {}
@@ -117,11 +117,12 @@ def search_table(lake: LakeLocation, table: str, columns: SubjectColumns, form: 
     batches: dict[date, int] = defaultdict(int)
     keyed_rows = 0
     old: list[str] = []
-    for path in sorted(folder.rglob("*.parquet")):
-        name = path.relative_to(folder).as_posix()
-        if _LOG in name.split("/"):
+    for file in files.below(folder):
+        name = file.path.removeprefix(f"{folder}/")
+        if not name.endswith(".parquet") or _LOG in name.split("/"):
             continue
-        rows = _rows_of(path, columns, {form})
+        with files.open(file.path) as stream:
+            rows = _rows_of(stream, columns, {form})
         day = live.get(name)
         if rows and day is not None:
             batches[day] += rows
@@ -132,8 +133,8 @@ def search_table(lake: LakeLocation, table: str, columns: SubjectColumns, form: 
     return Found(table, dict(sorted(batches.items())), keyed_rows, tuple(old))
 
 
-def _rows_of(path: Path, columns: SubjectColumns, who: Collection[str]) -> int:
-    file = pq.ParquetFile(path)
+def _rows_of(stream: BinaryIO, columns: SubjectColumns, who: Collection[str]) -> int:
+    file = pq.ParquetFile(stream)
     present = columns.within(file.schema_arrow.names)
     if not present:
         return 0
@@ -143,11 +144,10 @@ def _rows_of(path: Path, columns: SubjectColumns, who: Collection[str]) -> int:
     return found
 
 
-def prove(root: Path, columns: Mapping[str, SubjectColumns], form: str) -> Proof:
-    """Reads every file below a folder and looks for a person.
+def prove(lake: LakeLocation, columns: Mapping[str, SubjectColumns], form: str) -> Proof:
+    """Reads every file of a lake and looks for a person.
 
     Args:
-        root: of the lake.
         columns: table -> where it can name somebody; files of no such table are held to all of these columns at once.
         form: the canonical id.
     """
@@ -156,30 +156,25 @@ def prove(root: Path, columns: Mapping[str, SubjectColumns], form: str) -> Proof
         tuple({name for found in columns.values() for name in found.identity}),
         tuple({name for found in columns.values() for name in found.free_text}),
     )
-    for path in _files(root):
-        place = path.relative_to(root).as_posix()
-        table = ".".join(place.split("/")[:2])
+    files = lake_files(lake)
+    for found in files.below():
+        place = found.path
         try:
-            proof.size += path.stat().st_size
-            if path.suffix == ".parquet":
-                proof.parquet_files += 1
-                _parquet(proof, path, table, columns.get(table, everywhere), everywhere, form)
+            if place.endswith(".parquet"):
+                with files.open(place) as stream:
+                    proof.parquet_files += 1
+                    _parquet(proof, stream, place, columns, everywhere, form)
             else:
+                content = files.read(place)
                 proof.other_files += 1
-                _other(proof, path.name, path.read_bytes(), _place_of(place), everywhere, form)
+                _other(proof, place.rpartition("/")[2], content, _place_of(place), everywhere, form)
+            proof.size += found.size
         except FileNotFoundError:
             # Gone while it was being looked for, as files of a run or a database are.
             continue
         except (OSError, ValueError, pa.ArrowException, zipfile.BadZipFile, EOFError) as error:
             proof.unread[place] = type(error).__name__
     return proof
-
-
-def _files(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
-        folders.sort()
-        for name in sorted(names):
-            yield Path(folder) / name
 
 
 def _place_of(place: str) -> str:
@@ -192,10 +187,17 @@ def _place_of(place: str) -> str:
 
 
 def _parquet(
-    proof: Proof, path: Path, table: str, own: SubjectColumns, everywhere: SubjectColumns, form: str
+    proof: Proof,
+    stream: BinaryIO,
+    place: str,
+    columns: Mapping[str, SubjectColumns],
+    everywhere: SubjectColumns,
+    form: str,
 ) -> None:
-    file = pq.ParquetFile(path)
-    is_log = _LOG in path.parts
+    file = pq.ParquetFile(stream)
+    parts = place.split("/")
+    is_log, table = _LOG in parts, ".".join(parts[:2])
+    own = columns.get(table, everywhere)
     for batch in file.iter_batches(batch_size=_BATCH_ROWS):
         proof.values += batch.num_rows * batch.num_columns
         for name, values in zip(batch.schema.names, batch.columns, strict=True):

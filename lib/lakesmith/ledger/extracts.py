@@ -22,7 +22,7 @@ from datetime import date, datetime
 from typing import Any, Self
 
 from lakesmith.errors import DataRejected, InputMissing, LakesmithError
-from lakesmith.ledger.landing_store import LandingStore
+from lakesmith.ledger.landing_store import FileFacts, LandingStore
 from lakesmith.ledger.manifest import (
     DayFiles,
     DayState,
@@ -265,8 +265,10 @@ class ExtractedFolder(LandingFolder):
             self._check(pinned.batch_date, file)
         return pinned
 
-    def _judge(self, day: date, paths: Sequence[str], marked: bool, now_ns: int) -> DayFiles:
-        found = super()._judge(day, paths, marked, now_ns)
+    def _judge(
+        self, day: date, paths: Sequence[str], marked: bool, now_ns: int, known: Mapping[str, FileFacts]
+    ) -> DayFiles:
+        found = super()._judge(day, paths, marked, now_ns, known)
         if found.state is not DayState.PRESENT:
             return found
         (candidate,) = found.files

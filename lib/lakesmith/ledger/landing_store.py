@@ -4,7 +4,7 @@ Owns the guard: every path is resolved, links included, and refused when it lead
 resolved path is walked from the root, folder by folder, without following any link, so that one put in place
 meanwhile leads nowhere. Whatever is not a regular file is refused before a byte is read. Paths are relative to
 the root, with `/`. A hard link can't be told from a file: whoever can write into the landing root is trusted
-that far. An object store is a second class with the same methods.
+that far. S3 has no links; there a listing already says all that is known of a file, its ETag included.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
 
+from lakesmith.aws.s3 import S3_BY_DEFAULT, S3Access, S3Folder, S3Object, is_s3
 from lakesmith.errors import ConfigurationError, DataRejected, InputMissing
 
 __all__ = [
@@ -62,19 +63,28 @@ class Entry:
     Args:
         folder: True for a folder, also for a link to one.
         link: True for a link, whatever it points to.
+        facts: of a file, where the listing told them.
     """
 
     name: str
     folder: bool
     link: bool
+    facts: FileFacts | None = None
 
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What a store knows of a file without reading it: bytes, and nanoseconds since 1970."""
+    """What a store knows of a file without reading it.
+
+    Args:
+        size: bytes.
+        modified_ns: nanoseconds since 1970.
+        etag: the store's own mark of the content; empty where it has none.
+    """
 
     size: int
     modified_ns: int
+    etag: str = ""
 
 
 class LandingStore(Protocol):
@@ -97,16 +107,21 @@ class LandingStore(Protocol):
         ...
 
 
-def landing_store(landing_root: str | Path) -> LandingStore:
+def landing_store(landing_root: str | Path, s3: S3Access = S3_BY_DEFAULT) -> LandingStore:
     """The store that holds a landing root.
+
+    Args:
+        s3: how S3 is reached, if the root lies there.
 
     Raises:
         ConfigurationError: the root is a URI of a kind that is not supported.
     """
     text = str(landing_root)
+    if is_s3(text):
+        return _ObjectStore(S3Folder(text, s3))
     if "://" in text:
         raise ConfigurationError(
-            f"the landing root {text} is not a local folder. Set LAKESMITH__LANDING_ROOT to one."
+            f"the landing root {text} is neither a folder nor in S3. Set LAKESMITH__LANDING_ROOT to one."
         )
     return _LocalStore(text)
 
@@ -196,6 +211,40 @@ class _LocalStore:
         if isinstance(error, FileNotFoundError):
             return LandingUnreadable(path, "is a link to nothing" if self._is_link(path) else "is gone")
         return LandingUnreadable(path, f"can't be opened ({os.strerror(error.errno or 0)})")
+
+
+@dataclass(frozen=True)
+class _ObjectStore:
+    """A landing root in S3."""
+
+    objects: S3Folder
+
+    def entries(self, folder: str) -> list[Entry]:
+        folders, files = self.objects.entries(folder)
+        return [
+            *(Entry(name, folder=True, link=False) for name in folders),
+            *(Entry(file.path.rpartition("/")[2], False, False, _facts(file)) for file in files),
+        ]
+
+    def has(self, path: str) -> bool:
+        return self.objects.look(path) is not None
+
+    def facts(self, path: str) -> FileFacts:
+        return _facts(self._look(path))
+
+    def open(self, path: str) -> BufferedReader:
+        return self.objects.open(self._look(path))
+
+    def _look(self, path: str) -> S3Object:
+        found = self.objects.look(path)
+        if found is None:
+            raise LandingUnreadable(path, "is gone")
+        return found
+
+
+def _facts(found: S3Object) -> FileFacts:
+    # The store tells whole seconds; the ETag tells apart what was written within one.
+    return FileFacts(found.size, int(found.modified.timestamp()) * 1_000_000_000, found.etag)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from lakesmith.aws.s3 import S3_BY_DEFAULT, S3Access, S3Folder, is_s3
+from lakesmith.config.settings import Settings
 from lakesmith.errors import UnsupportedTable
 
 __all__ = ["LakeLocation", "open_delta"]
@@ -28,15 +31,34 @@ class LakeLocation:
     Args:
         root: a folder, or a URI such as `s3://bucket/prefix`.
         storage_options: what deltalake needs to reach it; never printed.
+        s3: how everything else reaches it where it lies in S3.
     """
 
     root: str
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    s3: S3Access = S3_BY_DEFAULT
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The lake of an environment."""
+        options = settings.s3_access.deltalake_options() if is_s3(settings.lake_root) else {}
+        given = {key: value.get_secret_value() for key, value in settings.storage_options.items()}
+        return cls(settings.lake_root, {**options, **given}, settings.s3_access)
+
+    @property
+    def objects(self) -> S3Folder | None:
+        """The root as objects of S3; None where it is no such place."""
+        return S3Folder(self.root, self.s3) if is_s3(self.root) else None
 
     def path(self, table: str) -> str:
         """The folder or URI of `layer.name`."""
+        return f"{self.root.rstrip('/')}/{self.folder(table)}"
+
+    @staticmethod
+    def folder(table: str) -> str:
+        """The folder of `layer.name`, relative to the root."""
         layer, name = table.split(".")
-        return f"{self.root.rstrip('/')}/{layer}/{name}"
+        return f"{layer}/{name}"
 
     def open(self, table: str, version: int | None = None) -> DeltaTable | None:
         """The table, at a version or at its newest; None when it was never made.

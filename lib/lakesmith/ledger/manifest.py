@@ -28,10 +28,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from lakesmith.aws.s3 import S3_BY_DEFAULT, S3Access
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.model import OnMissing, Source
 from lakesmith.errors import ConfigurationError, InputChanged, InputMissing, LakesmithError
-from lakesmith.ledger.landing_store import LandingUnreadable, landing_store, shown
+from lakesmith.ledger.landing_store import Entry, FileFacts, LandingUnreadable, landing_store, shown
 
 __all__ = [
     "DayFiles",
@@ -70,11 +71,18 @@ class LandingCandidate:
         path: relative to the source's landing folder, with `/`.
         size: bytes.
         modified_ns: nanoseconds since 1970.
+        etag: the store's own mark of the content; empty where it has none.
     """
 
     path: str
     size: int
     modified_ns: int
+    etag: str = ""
+
+    @property
+    def facts(self) -> FileFacts:
+        """What the store said of it."""
+        return FileFacts(self.size, self.modified_ns, self.etag)
 
 
 @dataclass(frozen=True)
@@ -86,12 +94,19 @@ class LandingFile:
         size: bytes.
         modified_ns: nanoseconds since 1970; says only whether the hash must be taken again.
         sha256: of the file's bytes as they are (compressed ones too), in hexadecimal.
+        etag: the store's own mark of the content, which says so, too; empty where it has none.
     """
 
     path: str
     size: int
     modified_ns: int
     sha256: str
+    etag: str = ""
+
+    @property
+    def facts(self) -> FileFacts:
+        """What the store said of it."""
+        return FileFacts(self.size, self.modified_ns, self.etag)
 
 
 @dataclass(frozen=True)
@@ -127,7 +142,9 @@ class Manifest:
 
     def to_files(self) -> tuple[dict[str, Any], ...]:
         """The files as JSON values, for a record of the ledger."""
-        return tuple(asdict(file) for file in self.files)
+        return tuple(
+            {key: value for key, value in asdict(file).items() if value != ""} for file in self.files
+        )
 
     @classmethod
     def from_files(cls, source: str, batch_date: date, files: Iterable[Mapping[str, Any]]) -> Self:
@@ -141,6 +158,7 @@ class LandingFolder:
     Args:
         source: its contract.
         landing_root: the folder that holds a folder per source.
+        s3: how S3 is reached, if the root lies there.
         clock: tells the time, for sources whose files must have been stable for a while.
 
     Raises:
@@ -151,12 +169,13 @@ class LandingFolder:
         self,
         source: Source,
         landing_root: str | Path,
+        s3: S3Access = S3_BY_DEFAULT,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.source = source
         self.landing_root = str(landing_root)
-        self._store = landing_store(landing_root)
+        self._store = landing_store(landing_root, s3)
         self._clock = clock
         self._patterns = [_Pattern(text, source) for text in source.patterns]
         marker = source.completion.marker
@@ -173,11 +192,11 @@ class LandingFolder:
         """
         wanted = BatchRange(first, last)
         # On whatever day an undated file was written, the others are to know.
-        found, markers = self._scan(None if self.source.undated else wanted)
+        found, markers, known = self._scan(None if self.source.undated else wanted)
         now_ns = int(self._clock().timestamp() * 1_000_000_000)
         written = max(found, default=None)
         return {
-            day: self._judge(day, found[day], day in markers, now_ns)
+            day: self._judge(day, found[day], day in markers, now_ns, known)
             if day in found
             else self._without_files(day, written)
             for day in wanted
@@ -190,7 +209,7 @@ class LandingFolder:
             LandingEscape: a folder leads out of the landing root.
             LandingUnreadable: a folder may not be listed.
         """
-        found, _ = self._scan(None)
+        found, _, _ = self._scan(None)
         return sorted(found)
 
     def pin(self, day: date | DayFiles, known: Manifest | None = None) -> Manifest:
@@ -218,24 +237,26 @@ class LandingFolder:
         return Manifest(self.source.name, day.batch_date, tuple(pinned))
 
     def _pin(self, found: LandingCandidate, known: LandingFile | None) -> LandingFile:
-        if known is not None and (known.size, known.modified_ns) == (found.size, found.modified_ns):
+        if known is not None and known.facts == found.facts:
             return known
         path = f"{self.source.name}/{found.path}"
         with self._store.open(path) as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             size = stream.tell()
         facts = self._store.facts(path)
-        if (size, facts.modified_ns) != (found.size, found.modified_ns) or facts.size != size:
+        if facts != found.facts or facts.size != size:
             raise InputChanged(
                 f"the landing file {path!r} was written to while it was read. "
                 f"Run again once it is complete; "
                 f"`complete: {{stable_for: 10m}}` in {self.source.file} waits for that."
             )
-        return LandingFile(found.path, size, facts.modified_ns, digest)
+        return LandingFile(found.path, size, facts.modified_ns, digest, facts.etag)
 
-    def _scan(self, wanted: BatchRange | None) -> tuple[dict[date, list[str]], set[date]]:
-        """The paths found for each day, and the days that have a marker."""
-        listed: dict[str, list[tuple[str, bool]]] = {}
+    def _scan(
+        self, wanted: BatchRange | None
+    ) -> tuple[dict[date, list[str]], set[date], dict[str, FileFacts]]:
+        """The paths found for each day, the days that have a marker, and what listings told of files by the way."""
+        listed: dict[str, list[Entry]] = {}
         marked = {
             path: day for pattern in self._markers for path, day in self._matches(pattern, wanted, listed)
         }
@@ -244,10 +265,16 @@ class LandingFolder:
             for path, day in self._matches(pattern, wanted, listed):
                 if path not in marked:
                     found.setdefault(day, set()).add(path)
-        return {day: sorted(paths) for day, paths in found.items()}, set(marked.values())
+        known = {
+            f"{folder}/{entry.name}" if folder else entry.name: entry.facts
+            for folder, entries in listed.items()
+            for entry in entries
+            if entry.facts is not None
+        }
+        return {day: sorted(paths) for day, paths in found.items()}, set(marked.values()), known
 
     def _matches(
-        self, pattern: _Pattern, wanted: BatchRange | None, listed: dict[str, list[tuple[str, bool]]]
+        self, pattern: _Pattern, wanted: BatchRange | None, listed: dict[str, list[Entry]]
     ) -> list[tuple[str, date]]:
         """The paths that a pattern matches, with their days; `listed` remembers folders already listed."""
         level: list[tuple[str, date | None]] = [("", None)]
@@ -256,11 +283,11 @@ class LandingFolder:
             below: list[tuple[str, date | None]] = []
             for folder, known in level:
                 if folder not in listed:
-                    entries = self._store.entries(f"{self.source.name}/{folder}".rstrip("/"))
-                    listed[folder] = [(entry.name, entry.folder) for entry in entries]
-                for name, is_folder in listed[folder]:
-                    if not last and not is_folder:
+                    listed[folder] = self._store.entries(f"{self.source.name}/{folder}".rstrip("/"))
+                for entry in listed[folder]:
+                    if not last and not entry.folder:
                         continue
+                    name = entry.name
                     matched, day = matcher(name)
                     if not matched or (day and known and day != known):
                         continue
@@ -285,18 +312,20 @@ class LandingFolder:
         written = datetime.fromtimestamp(modified_ns // 1_000_000_000, UTC).date()
         return max(written, self.source.start)
 
-    def _judge(self, day: date, paths: Sequence[str], marked: bool, now_ns: int) -> DayFiles:
+    def _judge(
+        self, day: date, paths: Sequence[str], marked: bool, now_ns: int, known: Mapping[str, FileFacts]
+    ) -> DayFiles:
         files: list[LandingCandidate] = []
         for path in paths:
             try:
                 _check_name(path)
-                facts = self._store.facts(f"{self.source.name}/{path}")
+                facts = known.get(path) or self._store.facts(f"{self.source.name}/{path}")
             except LakesmithError as error:
                 return DayFiles(day, DayState.INCOMPLETE, str(error), tuple(files), error)
             if self.source.undated and self._day_of(facts.modified_ns) != day:
                 changed = InputIncomplete(f"{self.source.name} {day}: {path} is being replaced. Run again.")
                 return DayFiles(day, DayState.INCOMPLETE, str(changed), (), changed)
-            files.append(LandingCandidate(path, facts.size, facts.modified_ns))
+            files.append(LandingCandidate(path, facts.size, facts.modified_ns, facts.etag))
         reason = self._incomplete(day, files, marked, now_ns)
         if reason:
             waiting = InputIncomplete(f"{self.source.name} {day}: {reason}")

@@ -6,7 +6,6 @@ as they were when that night had ended, so that features, labels and scores fit 
 
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ from deltalake.exceptions import DeltaError
 
 from lakesmith.contracts.days import parse_night
 from lakesmith.errors import LakesmithError, UsageError
+from lakesmith.ledger.files import lake_files
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.ops import Ops
 from lakesmith.ledger.records import NightRecord
@@ -98,13 +98,10 @@ def open_night(lake: LakeLocation, ops: Ops, table: str, night: NightRecord) -> 
 
 
 def _absent_files(lake: LakeLocation, table: str, opened: DeltaTable) -> tuple[int, int]:
-    """How many files of a version are not there any more, and how many it has; a store that is not a disk is not asked."""
-    if "://" in lake.path(table):
-        return 0, 0
-    folder = Path(lake.path(table))
+    """How many files of a version are not there any more, and how many it has."""
     actions = pa.RecordBatchReader.from_stream(opened.get_add_actions(flatten=True)).read_all()
-    paths = actions["path"].to_pylist()
-    return sum(not (folder / unquote(path)).exists() for path in paths), len(paths)
+    paths = [f"{lake.folder(table)}/{unquote(path)}" for path in actions["path"].to_pylist()]
+    return lake_files(lake).sizes(paths).count(None), len(paths)
 
 
 def _why_gone(ops: Ops, table: str, night: NightRecord, absent: int, files: int) -> str:

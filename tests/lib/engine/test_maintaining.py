@@ -15,6 +15,7 @@ from deltalake import write_deltalake
 from pyarrow.compute import field
 
 from lakes import publish_parts, record_night, write_batch
+from lakesmith.config.sections.jobs import LeaseSettings
 from lakesmith.engine.maintaining import Maintenance, TableMaintenance, kept_versions, maintain
 from lakesmith.errors import ExitCode, UsageError
 from lakesmith.faults import FaultPoint, Side, Step, armed
@@ -347,7 +348,7 @@ def test_the_ledgers_own_tables_become_one_file_and_say_what_they_said(meters: W
 def test_a_table_at_work_is_left_and_the_others_are_done(meters: Workspace) -> None:
     meters.edit("conf/dev.yml", "{}", "lease: {wait: 0s}")
     context = meters.context()
-    with hold(context.lake, USAGE, "another-run", timedelta(0)):
+    with hold(context.lake, USAGE, "another-run", LeaseSettings(wait="0s")):
         found: Maintenance = maintain(meters.context())
     assert found.exit_code is ExitCode.BUSY
     by_name = {t.table: t for t in found.tables}

@@ -6,12 +6,12 @@ import json
 import shutil
 import threading
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lakesmith.config.sections.jobs import LeaseSettings
 from lakesmith.contracts.days import BatchRange
 from lakesmith.engine import restored_rows
 from lakesmith.engine.night import execute, plan_nights
@@ -518,7 +518,10 @@ def test_two_who_restore_at_once_make_one_version(corrected: Workspace) -> None:
 def test_a_restore_does_not_wait_for_ever_for_a_run(corrected: Workspace) -> None:
     corrected.edit("conf/base.yml", "parameters:", "lease: {wait: 0s}\nparameters:")
     context = corrected.context()
-    with hold(context.lake, SILVER, "somebody", timedelta()), pytest.raises(LeaseHeld, match="run somebody"):
+    with (
+        hold(context.lake, SILVER, "somebody", LeaseSettings(wait="0s")),
+        pytest.raises(LeaseHeld, match="run somebody"),
+    ):
         bring_back(corrected, 2, version_of(corrected, 2, 0))
     assert trail(corrected) == []
 

@@ -15,6 +15,7 @@ import pytest
 from lakes import publish_parts, write_batch
 from lakesmith.contracts.subjects import SubjectColumns
 from lakesmith.lake.subject_search import prove, search_table
+from lakesmith.ledger.location import LakeLocation
 from workspaces import METERS, Workspace, day
 
 COLUMNS = {"gold.t": SubjectColumns(("customer_id",), ("malformed",))}
@@ -38,7 +39,7 @@ def written(folder: Path, name: str, **columns: list[object]) -> Path:
 )
 def test_a_row_of_the_person_is_found_in_any_folder(tmp_path: Path, name: str) -> None:
     written(tmp_path, name, customer_id=["1", " 17850.0"], amount=[1, 2])
-    proof = prove(tmp_path, COLUMNS, "17850")
+    proof = prove(LakeLocation(str(tmp_path)), COLUMNS, "17850")
     assert not proof.holds
     assert sum(proof.held.values()) == 1
     assert (proof.parquet_files, proof.values) == (1, 4)
@@ -46,7 +47,7 @@ def test_a_row_of_the_person_is_found_in_any_folder(tmp_path: Path, name: str) -
 
 def test_free_text_of_a_person_is_found(tmp_path: Path) -> None:
     written(tmp_path, "gold/t/a.parquet", malformed=["1,2,17850.0,x", None])
-    assert prove(tmp_path, COLUMNS, "17850").held == {"gold.t.malformed": 1}
+    assert prove(LakeLocation(str(tmp_path)), COLUMNS, "17850").held == {"gold.t.malformed": 1}
 
 
 def test_the_number_by_chance_is_counted_where_it_stands(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_the_number_by_chance_is_counted_where_it_stands(tmp_path: Path) -> None
         '{"add":{"size":17850,"stats":"{\\"numRecords\\":17850}"}}\n{"a":1}\n'
     )
     (tmp_path / "plot.png").write_bytes(b"\x89 17850 \x00117850")
-    proof = prove(tmp_path, COLUMNS, "17850")
+    proof = prove(LakeLocation(str(tmp_path)), COLUMNS, "17850")
     assert proof.holds
     assert proof.elsewhere == {
         "gold.t.units": 1,
@@ -88,12 +89,12 @@ def test_json_that_names_the_person_is_found_also_in_archives(tmp_path: Path, co
     with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
         archive.writestr("inside.json", content)
     (tmp_path / "old.json.gz").write_bytes(gzip.compress(content.encode()))
-    assert sum(prove(tmp_path, COLUMNS, "17850").held.values()) == 3
+    assert sum(prove(LakeLocation(str(tmp_path)), COLUMNS, "17850").held.values()) == 3
 
 
 def test_what_cannot_be_read_proves_nothing(tmp_path: Path) -> None:
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
-    proof = prove(tmp_path, COLUMNS, "17850")
+    proof = prove(LakeLocation(str(tmp_path)), COLUMNS, "17850")
     assert not proof.holds
     assert list(proof.unread) == ["broken.parquet"]
 

@@ -119,9 +119,15 @@ class LogSettings(Section):
 
 
 class LeaseSettings(Section):
-    """Leases. `wait`: seconds that a run waits for the holder before it gives up."""
+    """Leases.
+
+    Args:
+        wait: seconds that a run waits for the holder before it gives up.
+        expiry: on S3, seconds after which a lease is free when its holder has not been heard of; on a disk the kernel knows.
+    """
 
     wait: Annotated[NonNegativeInt, BeforeValidator(seconds)] = 60
+    expiry: Annotated[PositiveInt, BeforeValidator(seconds)] = 60
 
 
 class PublishSettings(Section):
