@@ -1,6 +1,6 @@
 """What holds for every test: which tier it belongs to, and the Python that Spark's workers run.
 
-Fixtures stand next to the tests that use them; only the database server, of which there is one, is made here.
+Fixtures stand next to the tests that use them; only the servers of which there is one are made here.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from object_store import ObjectStore
     from postgres import Database, Server
 # These run in Airflow's own environment, with a configuration of their own: `make test-airflow`.
 collect_ignore = ["airflow"]
@@ -52,3 +53,22 @@ def postgres() -> Iterator[Server]:
 def database(postgres: Server) -> Database:
     """An empty database of a test's own."""
     return postgres.database()
+
+
+@pytest.fixture(scope="session")
+def store_server() -> Iterator[ObjectStore]:
+    """An emulator of S3 that runs until the tests are over."""
+    from object_store import object_store
+
+    with object_store() as store:
+        yield store
+
+
+@pytest.fixture
+def store(store_server: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """The same, with credentials for it in this process."""
+    from object_store import CREDENTIALS
+
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    return store_server

@@ -24,14 +24,18 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from lakesmith.aws.clients import AwsError
+from lakesmith.aws.s3 import S3Folder, is_s3
 from lakesmith.config.load import load_settings
 from lakesmith.config.settings import Settings
 from lakesmith.contracts.project import Project
 from lakesmith.contracts.service_levels import load_service_levels
 from lakesmith.engine.context import Context
+from lakesmith.engine.doctor_s3 import commits_by_deltalake, leases_by_boto3, stages_by_spark
 from lakesmith.engine.submit import checked_project
 from lakesmith.errors import ConfigurationError, InvalidProject, InvalidSettings, LakesmithError
 from lakesmith.ledger.fingerprint import SCHEME
+from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.manifest import DayState
 from lakesmith.ledger.ops import OPS_TABLES
 from lakesmith.shipping.command import spark_submit
@@ -205,7 +209,12 @@ def _spark(settings: Settings) -> Iterator[Check]:
         yield _problem("java", f"no Java {versions} in this environment, in JAVA_HOME or on PATH", "make env")
     else:
         yield _ok("java", f"{_java_version(home)}, {home}")
-    yield from _jars(settings)
+    from lakesmith.lake.jars import LOCK_NAME, S3_FOLDER
+
+    required = settings.project_root / "requirements"
+    yield from _jars("jars", settings.jars_dir, required / LOCK_NAME)
+    if settings.uses_s3:
+        yield from _jars("jars of s3", settings.jars_dir / S3_FOLDER, required / "jars-s3.lock")
     try:
         yield _ok("spark-submit", spark_submit())
     except ConfigurationError as error:
@@ -220,20 +229,20 @@ def _java_version(home: Path) -> str:
     return found.group(1) if found else "of unknown version"
 
 
-def _jars(settings: Settings) -> Iterator[Check]:
+def _jars(subject: str, folder: Path, required: Path) -> Iterator[Check]:
+    """Whether a folder holds the jars of its lock, and the lock is the one that the project has."""
     from lakesmith.lake.jars import LOCK_NAME, read_lock
 
-    folder = settings.jars_dir
     lock = folder / LOCK_NAME
     if not lock.is_file():
         yield _problem(
-            "jars", f"{folder} holds no {LOCK_NAME}: the jars were never fetched whole", "make env"
+            subject, f"{folder} holds no {LOCK_NAME}: the jars were never fetched whole", "make env"
         )
         return
     try:
         jars = read_lock(lock)
     except LakesmithError as error:
-        yield _problem("jars", str(error), "make env")
+        yield _problem(subject, str(error), "make env")
         return
     wrong = []
     for jar in jars:
@@ -242,9 +251,8 @@ def _jars(settings: Settings) -> Iterator[Check]:
             wrong.append(f"{jar.file} is missing")
         elif _sha256(path) != jar.sha256:
             wrong.append(f"{jar.file} is not the file that {LOCK_NAME} names (SHA-256)")
-    required = settings.project_root / "requirements" / LOCK_NAME
     if required.is_file() and required.read_bytes() != lock.read_bytes():
-        wrong.append(f"requirements/{LOCK_NAME} asks for others than were fetched")
+        wrong.append(f"requirements/{required.name} asks for others than were fetched")
     delta, installed = (
         {j.revision for j in jars if j.module.startswith("delta-spark")},
         _version("delta-spark"),
@@ -252,7 +260,7 @@ def _jars(settings: Settings) -> Iterator[Check]:
     if installed is not None and delta and delta != {installed}:
         wrong.append(f"the Delta jar is {', '.join(sorted(delta))}, the Python package {installed}")
     if wrong:
-        yield _problem("jars", f"{folder}: {'; '.join(wrong)}", "make env")
+        yield _problem(subject, f"{folder}: {'; '.join(wrong)}", "make env")
     else:
         yield _ok("jars", f"{', '.join(jar.file for jar in jars)}: SHA-256 as locked")
 
@@ -283,21 +291,9 @@ def _landing(settings: Settings, project: Project | None) -> Iterator[Check]:
     except LakesmithError as error:
         yield _problem("landing root", str(error))
         return
-    if "://" in root:
-        yield _problem(
-            "landing root", f"{root} is not a local folder", "set LAKESMITH__LANDING_ROOT to a folder"
-        )
-        return
-    if not Path(root).is_dir():
-        yield _warning(
-            "landing root", f"{root} is not there", "deliver files there, or set LAKESMITH__LANDING_ROOT"
-        )
-        return
-    if not os.access(root, os.R_OK | os.X_OK):
-        yield _problem("landing root", f"{root} may not be read by this user", f"chmod u+rx {root}")
-        return
-    yield _ok("landing root", root)
-    if project is None:
+    wrong = _no_landing(root, settings)
+    yield wrong or _ok("landing root", root)
+    if wrong or project is None:
         return
     context = Context(project, settings)
     for name, source in sorted(project.graph.sources.items()):
@@ -315,6 +311,27 @@ def _landing(settings: Settings, project: Project | None) -> Iterator[Check]:
             yield _warning(
                 f"source {name}", f"no file like {wanted}", "deliver files there, or try: lakesmith demo"
             )
+
+
+def _no_landing(root: str, settings: Settings) -> Check | None:
+    """Why landing files cannot be read; None where they can."""
+    if is_s3(root):
+        try:
+            S3Folder(root, settings.s3_access).entries()
+        except AwsError as error:
+            return _problem("landing root", str(error), "mend that, or set LAKESMITH__LANDING_ROOT")
+        return None
+    if "://" in root:
+        said = f"{root} is neither a folder nor in S3"
+        return _problem(
+            "landing root", said, "set LAKESMITH__LANDING_ROOT to a folder, or to s3://bucket/folder"
+        )
+    if not Path(root).is_dir():
+        said = "deliver files there, or set LAKESMITH__LANDING_ROOT"
+        return _warning("landing root", f"{root} is not there", said)
+    if not os.access(root, os.R_OK | os.X_OK):
+        return _problem("landing root", f"{root} may not be read by this user", f"chmod u+rx {root}")
+    return None
 
 
 def _external(context: Context, name: str, days: Sequence[date]) -> Iterator[Check]:
@@ -354,20 +371,25 @@ def _lake(settings: Settings, project: Project | None) -> Iterator[Check]:
             "lake root", said, "set LAKESMITH__LAKE_ROOT to a folder of this machine or a shared disk"
         )
         return
-    if scheme:
-        yield _problem(
-            "lake root",
-            f"{root}: leases on {scheme} are not there yet",
-            "set LAKESMITH__LAKE_ROOT to a folder",
-        )
-        return
-    wrong = _probe(Path(root))
+    lake = LakeLocation.of(settings)
+    if (objects := lake.objects) is not None:
+        wrong = leases_by_boto3(objects) or commits_by_deltalake(lake, objects)
+        by = " by boto3 and deltalake"
+    else:
+        wrong, by = _probe(Path(root)), ""
     if wrong:
         yield _problem(
-            "lake root", f"{root}: {wrong}", "mend that, or set LAKESMITH__LAKE_ROOT to another folder"
+            "lake root", f"{root}: {wrong}", "mend that, or set LAKESMITH__LAKE_ROOT to another place"
         )
         return
-    yield _ok("lake root", f"{root}: writable, commits are put-if-absent")
+    yield _ok("lake root", f"{root}: writable{by}, commits are put-if-absent")
+    if objects is not None and importlib.util.find_spec("pyspark") is not None:
+        wrong = stages_by_spark(settings, objects)
+        yield (
+            _problem("lake in spark", wrong, "mend that: make env, lakesmith config show")
+            if wrong
+            else _ok("lake in spark", f"{root}: written and read by S3A")
+        )
     if project is not None:
         yield from _tables(Context(project, settings))
 

@@ -59,6 +59,7 @@ AIRFLOW = {
     "approval": False,
 }
 AWS = {"region": None, "endpoint": None, "attempts": 8, "connect_timeout": 10, "read_timeout": 60}
+S3 = {"endpoint": None, "path_style": False, "kms_key": None}
 
 ALERTS = {
     "log": True,
@@ -196,6 +197,7 @@ def test_effective_lists_every_setting_with_its_origin(write: Write) -> None:
         EffectiveSetting("log.format", "text", "default"),
         EffectiveSetting("log.folder", None, "default"),
         EffectiveSetting("lease.wait", 300, "conf/dev.yml:1"),
+        EffectiveSetting("lease.expiry", 60, "default"),
         EffectiveSetting("publish.attempts", 5, "default"),
         EffectiveSetting("staging.rows_per_file", 1_000_000, "default"),
         EffectiveSetting("quality.expectation_modules", ["my.rules"], "conf/dev.yml:3"),
@@ -226,6 +228,7 @@ def test_effective_lists_every_setting_with_its_origin(write: Write) -> None:
         *(EffectiveSetting(f"stack.{key}", value, "default") for key, value in STACK.items()),
         *(EffectiveSetting(f"airflow.{key}", value, "default") for key, value in AIRFLOW.items()),
         *(EffectiveSetting(f"aws.{key}", value, "default") for key, value in AWS.items()),
+        *(EffectiveSetting(f"s3.{key}", value, "default") for key, value in S3.items()),
         EffectiveSetting(
             "storage_options.aws_secret_access_key",
             "********",
@@ -404,7 +407,7 @@ def test_of_two_variables_the_deeper_one_wins(write: Write) -> None:
 ALLOWED = (
     "landing_root, lake_root, jars_dir, clean_build, spark, submit, log, lease, publish, staging, quality, serving, "
     "retention, maintenance, monitoring, mlflow, openlineage, alerts, connections, stack, airflow, "
-    "aws, storage_options, parameters, models"
+    "aws, s3, storage_options, parameters, models"
 )
 
 

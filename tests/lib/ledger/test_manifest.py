@@ -626,8 +626,8 @@ def test_a_landing_root_may_itself_be_a_link(landing: Landing, tmp_path: Path) -
 
 
 def test_a_landing_root_in_another_kind_of_store_is_a_mistake() -> None:
-    with pytest.raises(ConfigurationError, match=r"s3://bucket/landing is not a local folder"):
-        landing_store("s3://bucket/landing")
+    with pytest.raises(ConfigurationError, match=r"gs://bucket/landing is neither a folder nor in S3"):
+        landing_store("gs://bucket/landing")
 
 
 # --- a file without a date, replaced in place ------------------------------------------------------------------------

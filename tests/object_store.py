@@ -1,0 +1,115 @@
+"""An object store of a test's own: S3 as moto emulates it, in a process of its own, over sockets.
+
+S3 decides conditional writes of a key one after the other. moto looks first and writes then, so that two of its threads can both
+find nothing; here its writes wait for each other.
+
+    python -m object_store PORT
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lakesmith.aws.clients import Access, client
+from lakesmith.aws.s3 import S3Access, S3Folder
+from receivers import free_port
+
+__all__ = ["ObjectStore", "object_store"]
+
+_REGION = "eu-central-1"
+_WRITES = frozenset({"PUT", "POST", "DELETE"})
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "emulated",
+    "AWS_SECRET_ACCESS_KEY": "emulated",
+    # Nobody is asked for others.
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """The emulator.
+
+    Args:
+        endpoint: its URL.
+    """
+
+    endpoint: str
+
+    @property
+    def s3(self) -> S3Access:
+        """How it is reached."""
+        return S3Access(Access(region=_REGION, endpoint=self.endpoint, path_style=True))
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """The same as settings, with credentials."""
+        return {
+            **CREDENTIALS,
+            "LAKESMITH__AWS__REGION": _REGION,
+            "LAKESMITH__S3__ENDPOINT": self.endpoint,
+            "LAKESMITH__S3__PATH_STYLE": "true",
+        }
+
+    def kms_key(self) -> str:
+        """The ARN of a new key."""
+        kms = client("kms", self.s3.access)
+        return str(kms.create_key()["KeyMetadata"]["Arn"])
+
+    def bucket(self) -> S3Folder:
+        """A new one, empty."""
+        folder = S3Folder(f"s3://lakesmith-{uuid.uuid4().hex[:12]}", self.s3)
+        folder.client.create_bucket(
+            Bucket=folder.bucket, CreateBucketConfiguration={"LocationConstraint": _REGION}
+        )
+        return folder
+
+
+@contextmanager
+def object_store() -> Iterator[ObjectStore]:
+    """The emulator, until the end of the block."""
+    port = free_port()
+    environ = {**os.environ, **CREDENTIALS, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "object_store", str(port)],
+        env=environ,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "listening\n"
+            yield ObjectStore(f"http://127.0.0.1:{port}")
+        finally:
+            process.kill()
+
+
+def _serve(port: int) -> None:
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
+    inner = DomainDispatcherApplication(create_backend_app)
+    writes = threading.Lock()
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] not in _WRITES:
+            return inner(environ, start_response)
+        with writes:
+            return list(inner(environ, start_response))
+
+    server = make_server("127.0.0.1", port, application, threaded=True)
+    print("listening", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))
