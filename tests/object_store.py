@@ -8,6 +8,7 @@ find nothing; here its writes wait for each other.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,13 +17,20 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lakesmith.aws.clients import Access, client
 from lakesmith.aws.s3 import S3Access, S3Folder
+from lakesmith.lake.jars import S3_FOLDER, jar_paths
 from receivers import free_port
 
-__all__ = ["ObjectStore", "object_store"]
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+__all__ = ["CREDENTIALS", "ObjectStore", "add_s3a", "object_store"]
+
+JARS = Path(__file__).parents[1] / ".jars"
 
 _REGION = "eu-central-1"
 _WRITES = frozenset({"PUT", "POST", "DELETE"})
@@ -59,6 +67,16 @@ class ObjectStore:
             "LAKESMITH__S3__PATH_STYLE": "true",
         }
 
+    def settings(self, lake_root: str) -> str:
+        """What a project's `conf/dev.yml` holds whose lake lies there."""
+        return json.dumps(
+            {
+                "lake_root": lake_root,
+                "aws": {"region": _REGION},
+                "s3": {"endpoint": self.endpoint, "path_style": True},
+            }
+        )
+
     def kms_key(self) -> str:
         """The ARN of a new key."""
         kms = client("kms", self.s3.access)
@@ -71,6 +89,19 @@ class ObjectStore:
             Bucket=folder.bucket, CreateBucketConfiguration={"LocationConstraint": _REGION}
         )
         return folder
+
+
+def add_s3a(spark: SparkSession) -> None:
+    """Gives a running session on this machine what only one with a place in S3 starts with: the jars of S3A, and credentials."""
+    jvm = spark._jvm
+    assert jvm is not None
+    # Variables are those with which it was started; workers get what the context says.
+    spark.sparkContext.environment.update(CREDENTIALS)
+    jvm.java.lang.System.setProperty("aws.accessKeyId", CREDENTIALS["AWS_ACCESS_KEY_ID"])
+    jvm.java.lang.System.setProperty("aws.secretAccessKey", CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    for jar in jar_paths(JARS / S3_FOLDER):
+        loader.addURL(jvm.java.io.File(str(jar)).toURI().toURL())
 
 
 @contextmanager

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from deltalake import DeltaTable
-
 from lakesmith.contracts.load import load_project
 from lakesmith.lake.tables import quarantine_contract
+from lakesmith.ledger.location import LakeLocation
 
 __all__ = ["Differed", "compare", "must"]
 
@@ -25,7 +24,7 @@ def must(holds: object, text: str) -> None:
         raise Differed(text)
 
 
-def compare(twin: Path, lake: Path) -> tuple[int, int]:
+def compare(twin: LakeLocation, lake: LakeLocation) -> tuple[int, int]:
     """Holds all tables of two lakes against each other, row for row; returns how many tables and rows are equal.
 
     Raises:
@@ -51,11 +50,11 @@ def compare(twin: Path, lake: Path) -> tuple[int, int]:
     return tables, total
 
 
-def _rows(lake: Path, table: str) -> Counter[tuple[str, ...]] | None:
+def _rows(lake: LakeLocation, table: str) -> Counter[tuple[str, ...]] | None:
     """All rows as values, without what names runs; None where there is no table."""
-    path = lake.joinpath(*table.split("."))
-    if not DeltaTable.is_deltatable(str(path)):
+    opened = lake.open(table)
+    if opened is None:
         return None
-    found = DeltaTable(str(path)).to_pyarrow_table()
+    found = opened.to_pyarrow_table()
     names = sorted(set(found.column_names) - {"run_id"})
     return Counter(tuple(repr(row[name]) for name in names) for row in found.to_pylist())

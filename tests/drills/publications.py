@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 from unittest import mock
@@ -120,6 +121,18 @@ def operations(seed: int, count: int) -> Iterator[Operation]:
         yield Operation(batches)
 
 
+def copied_to(root: Path, settings: str | None = None) -> Path:
+    """A copy of the project.
+
+    Args:
+        settings: what its environment holds; None leaves its lake in a folder of it.
+    """
+    shutil.copytree(PROJECT, root)
+    if settings is not None:
+        (root / "conf" / "dev.yml").write_text(settings)
+    return root
+
+
 # --- one publication --------------------------------------------------------------------------------------------
 
 
@@ -149,16 +162,22 @@ def _stage(
     if not kwh:
         return []
     path = f"batches/{run_id}/batch_date={day}/_outcome={outcome}/part-0.parquet"
-    target = Path(context.lake.path(TABLE)) / path
-    target.parent.mkdir(parents=True, exist_ok=True)
     rules = ["kwh_not_negative"] if outcome is RowOutcome.QUARANTINED else None
     rows = [
         {"source_file": f"{day}.csv", "record_no": at, "meter": "m", "kwh": value, "broken_rules": rules}
         for at, value in enumerate(kwh, start=1)
     ]
-    pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), target)
+    buffer = BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), buffer)
+    content = buffer.getvalue()
+    if (objects := context.lake.objects) is not None:
+        objects.write(f"{context.lake.folder(TABLE)}/{path}", content)
+    else:
+        target = Path(context.lake.path(TABLE)) / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
     stats = json.dumps({"numRecords": len(kwh)})
-    return [StagedFile(path, day, outcome, len(kwh), target.stat().st_size, 0, stats)]
+    return [StagedFile(path, day, outcome, len(kwh), len(content), 0, stats)]
 
 
 def _audit(day: date, content: Content) -> BatchAudit:
@@ -254,7 +273,7 @@ def drill(folder: Path, seed: int, count: int, report: Report, kinds: Sequence[K
     rng = random.Random(seed * 1_000_003)
     twin, faulted = folder / "twin", folder / "faulted"
     for root in (twin, faulted):
-        shutil.copytree(PROJECT, root)
+        copied_to(root)
     allowed: dict[date, set[tuple[int, ...]]] = {day: {()} for day in _DAYS}
     with _polled(faulted, allowed, report, f"seed {seed}"):
         for number, operation in enumerate(operations(seed, count)):

@@ -3,7 +3,7 @@
 Owns the kinds of races and what is counted. Safety must rest on put-if-absent alone, so the lease is taken away here; and the
 barrier stands right before the put, so that all but one of the processes lose their first attempt.
 
-    python -m drills.races --rounds 200 --processes 6
+    python -m drills.races --rounds 200 --processes 6 [--s3]
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import multiprocessing
-import shutil
+import os
 import sys
 import tempfile
 import time
@@ -29,11 +29,13 @@ from unittest import mock
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from drills.publications import PROJECT, Content, Operation, perform
+from drills.publications import TABLE, Content, Operation, copied_to, perform
+from lakesmith.engine.submit import open_context
 from lakesmith.errors import CommitConflict
 from lakesmith.faults import FaultPoint, Side, Step, armed
-from lakesmith.ledger.location import open_delta
+from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.provenance import Provenance
+from object_store import CREDENTIALS, ObjectStore, object_store
 
 __all__ = ["BAD", "Race", "race"]
 
@@ -110,20 +112,24 @@ def _racer(
             read.wait()
 
 
-def _opened(path: str) -> DeltaTable:
+def _opened(lake: LakeLocation) -> DeltaTable:
     """The table, however fast others commit."""
-    table = open_delta(path, {})
+    table = lake.open(TABLE)
     assert table is not None
     return table
 
 
+def _lake(root: str | Path) -> LakeLocation:
+    return open_context("dev", Path(root)).lake
+
+
 def _maintainer(root: str, over: Event, told: Queue[Any]) -> None:
     """Compacts and vacuums all the time, as a person with deltalake at hand may."""
-    path = str(Path(root) / "lake" / "silver" / "readings")
+    lake = _lake(root)
     done = 0
     while not over.is_set():
         with contextlib.suppress(DeltaError, OSError):
-            table = _opened(path)
+            table = _opened(lake)
             table.optimize.compact()
             table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
             done += 1
@@ -131,15 +137,24 @@ def _maintainer(root: str, over: Event, told: Queue[Any]) -> None:
     told.put(done)
 
 
-def race(kind: Race, folder: Path, rounds: int, processes: int, *, maintain: bool = False) -> Counter[str]:
+def race(
+    kind: Race,
+    folder: Path,
+    rounds: int,
+    processes: int,
+    *,
+    maintain: bool = False,
+    settings: str | None = None,
+) -> Counter[str]:
     """Lets processes race; counts what happened to their publications.
 
     Args:
         maintain: two more processes compact and vacuum meanwhile.
+        settings: of an environment whose lake lies elsewhere.
     """
     context = multiprocessing.get_context("spawn")
-    root = folder / "lake"
-    shutil.copytree(PROJECT, root)
+    root = copied_to(folder / "lake", settings)
+    lake = _lake(root)
     perform(root, Operation({date(2024, 1, day): _content(-1, 0) for day in range(1, 4)}))
     ready, read = (context.Barrier(processes + 1) for _ in range(2))
     told: Queue[Any] = context.Queue()
@@ -156,11 +171,11 @@ def race(kind: Race, folder: Path, rounds: int, processes: int, *, maintain: boo
     for worker in (*racers, *others):
         worker.start()
     counts: Counter[str] = Counter()
-    before = _opened(str(root / "lake" / "silver" / "readings")).version()
+    before = _opened(lake).version()
     for number in range(rounds):
         ready.wait(timeout=120)
         answers = [told.get(timeout=120) for _ in range(processes)]
-        before = _judge(root, kind, number, answers, before, counts)
+        before = _judge(lake, kind, number, answers, before, counts)
         counts["rounds"] += 1
         read.wait(timeout=120)
     over.set()
@@ -171,7 +186,7 @@ def race(kind: Race, folder: Path, rounds: int, processes: int, *, maintain: boo
 
 
 def _judge(
-    root: Path,
+    lake: LakeLocation,
     kind: Race,
     number: int,
     answers: Sequence[Answer],
@@ -179,7 +194,7 @@ def _judge(
     counts: Counter[str],
 ) -> int:
     """Holds what the table shows after a round against what the processes were told."""
-    table = _opened(str(root / "lake" / "silver" / "readings"))
+    table = _opened(lake)
     history = [Provenance.from_commit(commit) for commit in table.history(table.version() - before)]
     commits = {found.version for found in history if found is not None}
     try:
@@ -224,15 +239,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="races", description="Processes that publish at the same moment.")
     parser.add_argument("--rounds", type=int, default=200, help="of each kind, with and without maintenance")
     parser.add_argument("--processes", type=int, default=6)
+    parser.add_argument("--s3", action="store_true", help="on an emulated object store, without maintenance")
     options = parser.parse_args()
+    with object_store() if options.s3 else contextlib.nullcontext() as store:
+        os.environ.update(CREDENTIALS if store is not None else {})
+        return _every_race(options.rounds, options.processes, store)
+
+
+def _every_race(rounds: int, processes: int, store: ObjectStore | None) -> int:
     bad = 0
     names = ("rounds", "published", "conflicts", "gave up", *BAD, "compactions")
     print(f"{'race':36}{''.join(f'{name:>12}' for name in names)}{'seconds':>9}", flush=True)
-    for maintain in (False, True):
+    for maintain in (False,) if store else (False, True):
         for kind in Race:
             began = time.monotonic()
+            settings = store.settings(f"{store.bucket().uri}/lake") if store else None
             with tempfile.TemporaryDirectory(prefix="lakesmith-race-") as folder:
-                counts = race(kind, Path(folder), options.rounds, options.processes, maintain=maintain)
+                counts = race(kind, Path(folder), rounds, processes, maintain=maintain, settings=settings)
             bad += sum(counts[name] for name in BAD)
             label = f"{kind}{', maintained' if maintain else ''}"
             seconds = time.monotonic() - began

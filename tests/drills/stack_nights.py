@@ -28,6 +28,7 @@ from drills.airflow_pictures import take
 from drills.differences import compare, must
 from drills.drivers import Drivers, drivers
 from drills.stack_drill import NIGHTLY, ROOT, SOURCE, StackDrill, days, folder_of, play, span
+from lakesmith.ledger.location import LakeLocation
 from receivers import WebhookServer, webhook_server
 
 DATA = Path(os.environ.get("LAKESMITH_REAL_DATA", ROOT.parent / "shared" / "data"))
@@ -118,7 +119,7 @@ class Drill(StackDrill):
         finally:
             self.machine.environ = saved
         must(ran.returncode == 0, f"the local backfill ended with {ran.returncode}: {ran.stderr[-2000:]}")
-        tables, rows = compare(twin, self.folder / "lake")
+        tables, rows = compare(LakeLocation(str(twin)), LakeLocation(str(self.folder / "lake")))
         must(tables, "no table was compared")
         return f"{tables} tables, {rows:,} rows equal a local backfill's of {FIRST} to {last}"
 

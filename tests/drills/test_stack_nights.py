@@ -12,6 +12,7 @@ from deltalake import write_deltalake
 
 from drills.differences import Differed, compare
 from drills.stack_nights import turn_cancellations
+from lakesmith.ledger.location import LakeLocation
 
 DAY = date(2010, 12, 1)
 TABLE = "silver.customer_days"
@@ -29,11 +30,15 @@ def lake(root: Path, *rows: int, table: str = TABLE, run: str = "a") -> Path:
     return root
 
 
+def compared(twin: Path, other: Path) -> tuple[int, int]:
+    return compare(LakeLocation(str(twin)), LakeLocation(str(other)))
+
+
 def test_equal_lakes_are_counted_whatever_run_made_them_and_in_whatever_order(tmp_path: Path) -> None:
     twin = lake(tmp_path / "twin", 1, 2, 2)
     other = lake(lake(tmp_path / "lake", 2, 1, run="b"), 2, run="c")
 
-    assert compare(twin, other) == (1, 3)
+    assert compared(twin, other) == (1, 3)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +51,7 @@ def test_equal_lakes_are_counted_whatever_run_made_them_and_in_whatever_order(tm
 )
 def test_a_row_that_differs_is_found(tmp_path: Path, rows: Sequence[int], said: str) -> None:
     with pytest.raises(Differed, match=f"^{TABLE}: {said}$"):
-        compare(lake(tmp_path / "twin", 1, 2, 2), lake(tmp_path / "lake", *rows))
+        compared(lake(tmp_path / "twin", 1, 2, 2), lake(tmp_path / "lake", *rows))
 
 
 def test_a_table_of_one_lake_only_is_found(tmp_path: Path) -> None:
@@ -54,7 +59,7 @@ def test_a_table_of_one_lake_only_is_found(tmp_path: Path) -> None:
     other = lake(lake(tmp_path / "lake", 1), 1, table="quarantine.silver_sales_lines")
 
     with pytest.raises(Differed, match=r"^quarantine.silver_sales_lines is in one lake only$"):
-        compare(twin, other)
+        compared(twin, other)
 
 
 def test_cancellations_add_pieces_and_nothing_else_changes(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ class S3Access:
             }
         return options
 
-    def spark_conf(self) -> dict[str, str]:
+    def hadoop_conf(self) -> dict[str, str]:
         """The same as Hadoop's S3A names it, which here serves `s3://` as well."""
         conf = {
             "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
@@ -77,7 +77,7 @@ class S3Access:
             conf["fs.s3a.connection.ssl.enabled"] = str(self.access.endpoint.startswith("https://")).lower()
         if self.kms_key:
             conf |= {"fs.s3a.encryption.algorithm": "SSE-KMS", "fs.s3a.encryption.key": self.kms_key}
-        return {f"spark.hadoop.{key}": value for key, value in conf.items()}
+        return conf
 
 
 S3_BY_DEFAULT = S3Access()

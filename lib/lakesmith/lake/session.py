@@ -82,7 +82,7 @@ def session_settings(settings: Settings) -> dict[str, str]:
         "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
     }
     if settings.uses_s3:
-        chosen |= settings.s3_access.spark_conf()
+        chosen |= {f"spark.hadoop.{key}": value for key, value in settings.s3_access.hadoop_conf().items()}
     if settings.event_log is not None:
         chosen |= {"spark.eventLog.enabled": "true", "spark.eventLog.dir": settings.event_log}
     return {**_QUICK, **chosen, **settings.spark.conf, **_FIXED}
@@ -137,6 +137,11 @@ def session(settings: Settings, name: str = "lakesmith", *, by_name: bool = True
         with _pythons_interrupt():
             spark = builder.getOrCreate()
         spark.sparkContext.setLogLevel("ERROR")
+        if settings.uses_s3:
+            # A context that was up before has read its own already.
+            hadoop = spark.sparkContext._jsc.hadoopConfiguration()
+            for key, value in settings.s3_access.hadoop_conf().items():
+                hadoop.set(key, value)
     except (Py4JNetworkError, ConnectionError) as error:
         raise SparkLost from error
     if by_name:

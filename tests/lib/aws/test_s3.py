@@ -122,15 +122,15 @@ def test_every_library_is_told_the_same() -> None:
         "AWS_SSE_KMS_KEY_ID": "arn:aws:kms:eu-central-1:111122223333:key/abc",
         "AWS_SSE_BUCKET_KEY_ENABLED": "true",
     }
-    assert s3.spark_conf() == {
-        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
-        "spark.hadoop.fs.s3a.path.style.access": "true",
-        "spark.hadoop.fs.s3a.aws.credentials.provider": "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider",
-        "spark.hadoop.fs.s3a.endpoint.region": "eu-central-1",
-        "spark.hadoop.fs.s3a.endpoint": "http://127.0.0.1:5000",
-        "spark.hadoop.fs.s3a.connection.ssl.enabled": "false",
-        "spark.hadoop.fs.s3a.encryption.algorithm": "SSE-KMS",
-        "spark.hadoop.fs.s3a.encryption.key": "arn:aws:kms:eu-central-1:111122223333:key/abc",
+    assert s3.hadoop_conf() == {
+        "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "fs.s3a.path.style.access": "true",
+        "fs.s3a.aws.credentials.provider": "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider",
+        "fs.s3a.endpoint.region": "eu-central-1",
+        "fs.s3a.endpoint": "http://127.0.0.1:5000",
+        "fs.s3a.connection.ssl.enabled": "false",
+        "fs.s3a.encryption.algorithm": "SSE-KMS",
+        "fs.s3a.encryption.key": "arn:aws:kms:eu-central-1:111122223333:key/abc",
     }
     assert S3Access().deltalake_options() == {"AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "true"}
 

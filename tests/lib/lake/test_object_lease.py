@@ -51,9 +51,8 @@ def test_a_lease_is_free_again_after_the_body(lake: S3Folder) -> None:
 def test_the_holder_is_named_to_others(lake: S3Folder) -> None:
     with (
         hold_object(lake, "gold.t", "r1", wait=NOW, expiry=LONG),
-        hold_object(lake, "gold.u", "r1", wait=NOW, expiry=LONG),pytest.raises(
-        LeaseHeld, match=r"^gold\.t is being worked on by run r1 \(process \d+ on"
-    ) as told
+        hold_object(lake, "gold.u", "r1", wait=NOW, expiry=LONG),
+        pytest.raises(LeaseHeld, match=r"^gold\.t is being worked on by run r1 \(process \d+ on") as told,
     ):
         ObjectLease(lake, "gold.t", "r2", LONG).acquire(NOW)
     assert (told.value.exit_code, told.value.retryable) == (ExitCode.BUSY, True)
