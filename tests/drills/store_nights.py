@@ -43,6 +43,17 @@ TABLES = ("bronze.readings", "silver.readings", "gold.usage")
 _START = date(2024, 1, 1)
 _MOST_TRIES = 10
 
+# As often as ever, with shorter pauses: this store needs no rest.
+_IMPATIENT = {
+    "spark": {
+        "conf": {
+            "spark.hadoop.fs.s3a.retry.interval": "50ms",
+            "spark.hadoop.fs.s3a.retry.throttle.interval": "50ms",
+        }
+    },
+    "storage_options": {"backoff_config.init_backoff": "20ms", "backoff_config.max_backoff": "500ms"},
+}
+
 
 @dataclass
 class Seen:
@@ -95,7 +106,9 @@ def nights(folder: Path, store: ObjectStore, proxy: StoreProxy, count: int, seen
     twin = _project(folder / "twin", {})
     behind = ObjectStore(proxy.endpoint)
     settings = json.loads(behind.settings(f"{bucket.uri}/lake"))
-    faulted = _project(folder / "faulted", {**settings, "landing_root": f"{bucket.uri}/landing"})
+    faulted = _project(
+        folder / "faulted", {**settings, **_IMPATIENT, "landing_root": f"{bucket.uri}/landing"}
+    )
     lake = LakeLocation(f"{bucket.uri}/lake", store.s3.deltalake_options(), store.s3)
     (twin / "landing" / "readings").mkdir(parents=True)
     # First, so that the session has what S3 needs.
@@ -128,6 +141,7 @@ def _until_done(root: Path, first: date, last: date, seen: Seen) -> None:
         if code is ExitCode.DONE:
             return
         for error in errors:
+            print(f"         {last}: {type(error).__name__}: {str(error)[:200]}", file=sys.stderr, flush=True)
             seen.again[
                 f"{type(error).__name__}{'' if is_retryable(error) else ' (not said to be retryable)'}"
             ] += 1
@@ -168,15 +182,16 @@ def main() -> int:
         proxy = stack.enter_context(store_proxy(store.endpoint, options.seed))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lakesmith-store-nights-"))
         for day in nights(Path(folder), store, proxy, options.nights, seen):
-            struck = sum(proxy.done.values())
+            requests, done = proxy.happened()
             print(
-                f"{time.monotonic() - began:6.0f} s  {day}: {struck} of {proxy.requests} requests struck, "
+                f"{time.monotonic() - began:6.0f} s  {day}: {sum(done.values())} of {requests} requests struck, "
                 f"{seen.again.total()} nights run again, {len(seen.differences)} differences",
                 file=sys.stderr,
                 flush=True,
             )
-    print(f"{seen.nights} nights, {proxy.requests:,} requests, {time.monotonic() - began:.0f} s")
-    for happened, times in sorted(proxy.done.items()):
+        requests, done = proxy.happened()
+    print(f"{seen.nights} nights, {requests:,} requests, {time.monotonic() - began:.0f} s")
+    for happened, times in sorted(done.items()):
         print(f"  {happened:32}{times:6,}")
     print(f"run again: {dict(seen.again)}")
     print(f"{len(seen.differences)} differences", *seen.differences, sep="\n")

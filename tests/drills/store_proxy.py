@@ -1,17 +1,23 @@
 """A proxy in front of an object store that does what networks and busy stores do: errors, resets, answers that never arrive.
 
 Owns what goes wrong and how often. Whether a request is struck follows from the seed, the request and how often it came, not from
-the order in which threads ask. An answer is lost only after the store has carried the request out.
+the order in which threads ask. An answer is lost only after the store has carried the request out. The proxy is a process of its
+own: some calls of deltalake keep Python's lock while they wait, and nothing else of their process would answer them.
+
+    python -m drills.store_proxy TARGET SEED
 """
 
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import random
 import re
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -22,6 +28,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 __all__ = ["Happened", "StoreProxy", "store_proxy"]
+
+_ASKED = "/-/happened"
 
 _COMMIT = re.compile(r"/_delta_log/\d{20}\.json$")
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"})
@@ -38,32 +46,23 @@ class Happened(StrEnum):
 
 
 @dataclass
-class StoreProxy:
-    """The proxy, and what it did.
+class _Faults:
+    """What goes wrong, and what did.
 
     Args:
-        target: URL of the store.
-        seed: of what goes wrong.
         each: the share of requests that each kind strikes.
         commits: the share of commits that are carried out and not answered.
     """
 
-    target: str
     seed: int
-    each: float = 0.01
+    each: float = 0.004
     commits: float = 0.3
-    port: int = 0
-    done: Counter[Happened] = field(default_factory=Counter)
+    done: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     _came: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
-    def endpoint(self) -> str:
-        """Its URL."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def befalls(self, method: str, path: str) -> Happened | None:
+    def befall(self, method: str, path: str) -> Happened | None:
         """What this request meets; counted."""
         with self._lock:
             self.requests += 1
@@ -82,18 +81,58 @@ class StoreProxy:
         return kinds[int(at / self.each)] if at < self.each * len(kinds) else None
 
 
+@dataclass(frozen=True)
+class StoreProxy:
+    """A proxy that runs.
+
+    Args:
+        endpoint: its URL.
+    """
+
+    endpoint: str
+    seed: int
+
+    def happened(self) -> tuple[int, dict[str, int]]:
+        """How many requests there were, and what befell some of them."""
+        connection = http.client.HTTPConnection(urlsplit(self.endpoint).netloc)
+        connection.request("GET", _ASKED)
+        requests, done = json.loads(connection.getresponse().read())
+        connection.close()
+        return requests, done
+
+
 @contextmanager
 def store_proxy(target: str, seed: int) -> Iterator[StoreProxy]:
     """Runs the proxy until the end of the block."""
-    proxy = StoreProxy(target, seed)
+    with subprocess.Popen(
+        [sys.executable, "-m", "drills.store_proxy", target, str(seed)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield StoreProxy(f"http://127.0.0.1:{int(process.stdout.readline())}", seed)
+        finally:
+            process.kill()
+
+
+def _serve(target: str, seed: int) -> None:
+    faults = _Faults(seed)
     where = urlsplit(target).netloc
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # An answer goes out as one piece, and at once.
+        wbufsize = -1
+        disable_nagle_algorithm = True
 
         def _pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            happened = proxy.befalls(self.command, self.path.partition("?")[0])
+            if self.path == _ASKED:
+                self._answer(200, [], json.dumps([faults.requests, faults.done]).encode())
+                return
+            happened = faults.befall(self.command, self.path.partition("?")[0])
             if happened is Happened.RESET:
                 self._hang_up()
             elif happened in (Happened.INTERNAL_ERROR, Happened.SLOW_DOWN):
@@ -137,6 +176,7 @@ def store_proxy(target: str, seed: int) -> Iterator[StoreProxy]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(content)
+            self.wfile.flush()
 
         def _hang_up(self) -> None:
             """With a reset, as a machine in between does that forgets a connection."""
@@ -158,11 +198,9 @@ def store_proxy(target: str, seed: int) -> Iterator[StoreProxy]:
             """Clients that hang up are no news."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        proxy.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield proxy
-        finally:
-            server.shutdown()
-            thread.join()
+        print(server.server_address[1], flush=True)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1], int(sys.argv[2]))

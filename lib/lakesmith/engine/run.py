@@ -28,6 +28,7 @@ from lakesmith.faults import Side, Step, reached, step
 from lakesmith.jobs import Job
 from lakesmith.lake.landing import translate
 from lakesmith.lake.lease import hold
+from lakesmith.ledger.commits import unanswered
 from lakesmith.ledger.ops import now
 from lakesmith.ledger.records import BatchRecord, InputRead
 from lakesmith.ledger.state import BatchState, State
@@ -218,7 +219,7 @@ def _carried_out(
         raise
     except Exception as error:
         lost = context.spark_started and not context.spark_is_alive
-        known = SparkLost() if lost else translate(error) or error
+        known = SparkLost() if lost else translate(error) or _unanswered(error, run.contract) or error
         return _ended(context, run, known, result, attempt.reads)
     for record in records:
         _note(result, record)
@@ -234,6 +235,10 @@ def _carried_out(
         result.runs.append(context.ledger.record_run(whole))
     context.events.run_ended(run, whole, done)
     return None
+
+
+def _unanswered(error: Exception, contract: Contract) -> LakesmithError | None:
+    return unanswered(error, f"run {contract.table}", "What was not published before is not there.")
 
 
 def _ended(

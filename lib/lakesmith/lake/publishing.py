@@ -16,11 +16,12 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
 from lakesmith.contracts.model import Contract
-from lakesmith.errors import CommitConflict, InputChanged
+from lakesmith.errors import CommitConflict, InputChanged, LakesmithError
 from lakesmith.faults import Step, step
 from lakesmith.lake.object_lease import must_hold_leases
 from lakesmith.lake.staging import Part, StagedFile
 from lakesmith.lake.tables import ensure_table
+from lakesmith.ledger.commits import unanswered
 from lakesmith.ledger.files import lake_files
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.provenance import Provenance
@@ -55,11 +56,15 @@ def publish(
     Raises:
         CommitConflict: others committed first, each time.
         InputChanged: a staged file is gone or has another size, or `inputs_unchanged` says so.
+        StoreUnanswered: the store never said what became of the commit, which is not there.
         LeaseLost: this process was silent for so long that another run may be at work.
     """
     table = ensure_table(lake, contract)
     first = table.version()
     run_id = provenance(first + 1).run_id
+    given_up: LakesmithError = CommitConflict(
+        f"{contract.table}: others committed first, {attempts} times in a row. Nothing was published; run again."
+    )
     for attempt in range(attempts):
         must_hold_leases()
         inputs_unchanged()
@@ -74,20 +79,21 @@ def publish(
             landed = _own_commit(table, run_id, first)
             if landed is not None:
                 return landed
-            if not isinstance(error, CommitFailedError):
+            no_answer = unanswered(error, f"publish {contract.table}", "Nothing was published.")
+            if no_answer is None and not isinstance(error, CommitFailedError):
                 raise
+            given_up = no_answer or given_up
             log.info(
-                "%s: another run committed version %d first (try %d of %d)",
+                "%s: version %d is not there: %s (try %d of %d)",
                 contract.table,
                 version,
+                "the store gave no answer" if no_answer else "another run committed first",
                 attempt + 1,
                 attempts,
             )
         else:
             return version
-    raise CommitConflict(
-        f"{contract.table}: others committed first, {attempts} times in a row. Nothing was published; run again."
-    )
+    raise given_up
 
 
 def lift(

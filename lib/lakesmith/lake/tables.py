@@ -27,6 +27,7 @@ from lakesmith.contracts.subjects import EXTRA, MALFORMED
 from lakesmith.contracts.suites import IMPLIED_RULE_PREFIX
 from lakesmith.contracts.types import ArrayType, DecimalType, PrimitiveType
 from lakesmith.errors import CommitConflict, DestructiveChange
+from lakesmith.ledger.commits import persist
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.quarantined import BROKEN_RULES
 
@@ -168,24 +169,34 @@ def ensure_table(lake: LakeLocation, contract: Contract) -> DeltaTable:
     Raises:
         DestructiveChange: the contract drops or retypes a column, or adds one that may not be null.
         CommitConflict: others kept changing the table's columns first.
+        StoreUnanswered: the store that holds the lake did not answer.
     """
     opened = lake.open(contract.table)
     if opened is None:
-        opened = DeltaTable.create(
-            lake.path(contract.table),
-            delta_schema(contract),
-            # Another first run may have made it meanwhile.
-            mode="ignore",
-            partition_by=[contract.partitioned_by],
-            name=contract.table,
-            description=contract.description,
-            configuration=_properties(contract),
-            storage_options=dict(lake.storage_options),
-            # Lakesmith's own properties are none that Delta knows.
-            raise_if_key_not_exists=False,
+        opened = persist(
+            f"make {contract.table}",
+            "It is not there.",
+            lambda: _made(lake, contract),
+            lambda: lake.open(contract.table),
         )
-        opened = lake.open(contract.table) or opened
     return _evolve(lake, contract, opened)
+
+
+def _made(lake: LakeLocation, contract: Contract) -> DeltaTable:
+    made = DeltaTable.create(
+        lake.path(contract.table),
+        delta_schema(contract),
+        # Another first run may have made it meanwhile.
+        mode="ignore",
+        partition_by=[contract.partitioned_by],
+        name=contract.table,
+        description=contract.description,
+        configuration=_properties(contract),
+        storage_options=dict(lake.storage_options),
+        # Lakesmith's own properties are none that Delta knows.
+        raise_if_key_not_exists=False,
+    )
+    return lake.open(contract.table) or made
 
 
 def describe_table(lake: LakeLocation, contract: Contract) -> list[str]:

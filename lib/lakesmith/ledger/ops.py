@@ -20,6 +20,7 @@ from lakesmith.ledger.audit_trail import AuditRecord
 from lakesmith.ledger.baselines import BaselineRecord
 from lakesmith.ledger.circuit import CircuitRecord
 from lakesmith.ledger.columns import ColumnsRecord
+from lakesmith.ledger.commits import commit_once, persist
 from lakesmith.ledger.forgotten import ForgottenRecord
 from lakesmith.ledger.location import LakeLocation, open_delta
 from lakesmith.ledger.model_events import ModelEvent
@@ -69,6 +70,9 @@ class Ops:
         """Adds records of one kind in one commit.
 
         Appends never conflict with each other, so deltalake may retry them.
+
+        Raises:
+            StoreUnanswered: the store that holds the lake did not answer.
         """
         if not records:
             return
@@ -78,7 +82,17 @@ class Ops:
         opened = self._open(table) or self._create(table, kind)
         # A table of an earlier version lacks columns that came later; they are null in its rows.
         grown = set(kind.schema.names) > {field.name for field in opened.schema().fields}
-        write_deltalake(opened, rows, mode="append", schema_mode="merge" if grown else None)
+        commit_once(
+            opened,
+            table,
+            lambda target, properties: write_deltalake(
+                target,
+                rows,
+                mode="append",
+                schema_mode="merge" if grown else None,
+                commit_properties=properties,
+            ),
+        )
         if (opened.version() + 1) % _COMPACT_EACH == 0:
             self._compact(table)
 
@@ -132,6 +146,14 @@ class Ops:
         return opened
 
     def _create(self, table: str, kind: type[Record]) -> DeltaTable:
+        return persist(
+            f"make {table}",
+            "It is not there.",
+            lambda: self._make(table, kind),
+            lambda: self._open(table),
+        )
+
+    def _make(self, table: str, kind: type[Record]) -> DeltaTable:
         return DeltaTable.create(
             self._lake.path(table),
             kind.schema,
