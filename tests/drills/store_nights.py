@@ -119,8 +119,8 @@ def nights(folder: Path, store: ObjectStore, proxy: StoreProxy, count: int, seen
             (twin / "landing" / "readings" / f"{of}.csv").write_bytes(content)
         first = min(landed)
         undisturbed = open_context("dev", twin)
-        _run(undisturbed, first, day)
-        _until_done(faulted, first, day, seen)
+        expected, _ = _run(undisturbed, first, day)
+        _until(expected, faulted, first, day, seen)
         seen.nights += 1
         seen.differences += [f"{day}: {found}" for found in _differences(undisturbed, lake)]
         yield day
@@ -131,21 +131,23 @@ def _run(context: Context, first: date, last: date) -> tuple[ExitCode, list[Exce
     return result.exit_code, [table.error for table in result.tables.values() if table.error is not None]
 
 
-def _until_done(root: Path, first: date, last: date, seen: Seen) -> None:
-    """As an operator does: what may be run again is."""
+def _until(expected: ExitCode, root: Path, first: date, last: date, seen: Seen) -> None:
+    """As an operator does: what may be run again is, until it ends as the twin did: done, or rejected for what its files hold."""
     for _ in range(_MOST_TRIES):
         try:
             code, errors = _run(open_context("dev", root), first, last)
         except Exception as error:
             code, errors = ExitCode.FAILED, [error]
-        if code is ExitCode.DONE:
+        if code is expected:
             return
         for error in errors:
             print(f"         {last}: {type(error).__name__}: {str(error)[:200]}", file=sys.stderr, flush=True)
             seen.again[
                 f"{type(error).__name__}{'' if is_retryable(error) else ' (not said to be retryable)'}"
             ] += 1
-    seen.differences.append(f"{last}: not done after {_MOST_TRIES} tries: {errors}")
+    seen.differences.append(
+        f"{last}: {code.name} after {_MOST_TRIES} tries, expected {expected.name}: {errors}"
+    )
 
 
 def _differences(twin: Context, lake: LakeLocation) -> list[str]:

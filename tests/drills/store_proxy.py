@@ -32,7 +32,9 @@ __all__ = ["Happened", "StoreProxy", "store_proxy"]
 _ASKED = "/-/happened"
 
 _COMMIT = re.compile(r"/_delta_log/\d{20}\.json$")
-_HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"})
+_HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect"}
+)
 
 
 class Happened(StrEnum):
@@ -147,6 +149,12 @@ def _serve(target: str, seed: int) -> None:
                     self._answer(status_, headers, content_)
 
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass_on
+
+        def handle_expect_100(self) -> bool:
+            # A client that asks first waits for this.
+            goes_on = super().handle_expect_100()
+            self.wfile.flush()
+            return goes_on
 
         def _asked(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
             store = http.client.HTTPConnection(where)
