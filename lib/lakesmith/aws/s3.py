@@ -16,14 +16,24 @@ from typing import Any
 
 from lakesmith.aws.clients import Access, client, typed_errors
 
-__all__ = ["ABSENT", "S3_BY_DEFAULT", "S3Access", "S3Content", "S3Folder", "S3Object", "S3Replaced", "is_s3"]
+__all__ = [
+    "ABSENT",
+    "S3_BY_DEFAULT",
+    "S3Access",
+    "S3Content",
+    "S3Folder",
+    "S3Object",
+    "S3Replaced",
+    "S3Version",
+    "is_s3",
+]
 
 ABSENT = "*"
 """The condition of a write that only counts where there is nothing yet."""
 
 _BY_DEFAULT = Access()
 _SCHEMES = ("s3://", "s3a://")
-_GONE = frozenset({"404", "NoSuchKey", "NotFound"})
+_GONE = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
 # 409 is told while another conditional write of the same key is under way.
 _CONDITION_FAILED = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
 _BUFFER_BYTES = 1 << 20
@@ -102,6 +112,21 @@ class S3Object:
 
 
 @dataclass(frozen=True)
+class S3Version:
+    """What a bucket with versioning keeps of an object that was replaced or removed.
+
+    Args:
+        path: relative to the folder.
+        version: its id.
+        size: bytes.
+    """
+
+    path: str
+    version: str
+    size: int
+
+
+@dataclass(frozen=True)
 class S3Content:
     """A small object, read whole.
 
@@ -147,7 +172,7 @@ class S3Folder:
         Raises:
             AwsError: the store did not answer, or does not allow it.
         """
-        for page in self._pages(below):
+        for page in self._pages(below, "list_objects_v2"):
             for found in page.get("Contents", ()):
                 if not found["Key"].endswith("/"):
                     yield self._object(found["Key"], found)
@@ -160,7 +185,7 @@ class S3Folder:
         """
         folders: list[str] = []
         objects: list[S3Object] = []
-        for page in self._pages(below, Delimiter="/"):
+        for page in self._pages(below, "list_objects_v2", Delimiter="/"):
             folders += [
                 one["Prefix"].rstrip("/").rpartition("/")[2] for one in page.get("CommonPrefixes", ())
             ]
@@ -170,6 +195,38 @@ class S3Folder:
                 if not found["Key"].endswith("/")
             ]
         return folders, objects
+
+    def old_versions(self, below: str = "") -> Iterator[S3Version]:
+        """What the bucket keeps of objects that were replaced or removed; nothing where it keeps no versions.
+
+        Raises:
+            AwsError: as `below`.
+        """
+        for page in self._pages(below, "list_object_versions"):
+            for found in page.get("Versions", ()):
+                if not found["IsLatest"]:
+                    yield S3Version(self._path(found["Key"]), found["VersionId"], found["Size"])
+
+    def read_version(self, version: S3Version) -> bytes:
+        """The content of an old version.
+
+        Raises:
+            FileNotFoundError: it is gone.
+            AwsError: as `below`.
+        """
+        answer = self._ask("read", version.path, "get_object", VersionId=version.version)
+        if answer is None:
+            raise FileNotFoundError(f"{self.uri}/{version.path}, version {version.version}")
+        with typed_errors("s3", f"read {self.uri}/{version.path}"):
+            return bytes(answer["Body"].read())
+
+    def remove_version(self, version: S3Version) -> None:
+        """Removes an old version for good.
+
+        Raises:
+            AwsError: as `below`.
+        """
+        self._ask("remove a version of", version.path, "delete_object", VersionId=version.version)
 
     def look(self, path: str) -> S3Object | None:
         """What the store knows of an object; None where there is none.
@@ -248,17 +305,19 @@ class S3Folder:
         """boto3's client; one in a process for each way to reach S3."""
         return _client(self.s3.access)
 
-    def _pages(self, below: str, **options: str) -> Iterator[dict[str, Any]]:
+    def _pages(self, below: str, call: str, **options: str) -> Iterator[dict[str, Any]]:
         prefix = self.key(below.strip("/"))
-        pages = self.client.get_paginator("list_objects_v2").paginate(
+        pages = self.client.get_paginator(call).paginate(
             Bucket=self.bucket, Prefix=f"{prefix}/" if prefix else "", **options
         )
         with typed_errors("s3", f"list {self.uri}/{below}".rstrip("/")):
             yield from pages
 
+    def _path(self, key: str) -> str:
+        return key.removeprefix(f"{self.key('')}/") if self.key("") else key
+
     def _object(self, key: str, found: dict[str, Any]) -> S3Object:
-        start = len(self.key("")) + 1 if self.key("") else 0
-        return S3Object(key[start:], found["Size"], found["LastModified"], found["ETag"])
+        return S3Object(self._path(key), found["Size"], found["LastModified"], found["ETag"])
 
     @property
     def _encryption(self) -> dict[str, str]:

@@ -30,7 +30,7 @@ from lakesmith.errors import ExitCode, LakesmithError, Stopped, UsageError
 from lakesmith.lake.lease import hold
 from lakesmith.lake.maintenance import removable, remove
 from lakesmith.lake.records import read_records
-from lakesmith.lake.subject_search import Found, Proof, prove, search_table
+from lakesmith.lake.subject_search import Found, Proof, prove, remove_kept, search_table
 from lakesmith.lake.tables import written_contracts
 from lakesmith.ledger.audit_trail import Action, AuditRecord, actor
 from lakesmith.ledger.landing_store import landing_store
@@ -363,6 +363,11 @@ def _remove_old_files(context: Context, form: str, done: Forgetting) -> None:
             remove(context.lake, table, keep_for=timedelta(0), keep_versions=keep)
         done.removed += len(gone.paths)
         done.freed += gone.size
+    for table, columns in _columns(context).items():
+        # A bucket that keeps versions has them for longer than the table does.
+        erased = remove_kept(context.lake, table, columns, form)
+        done.removed += len(erased)
+        done.freed += sum(file.size for file in erased)
     graph = context.project.graph
     context.ledger.refresh(graph.order)
 

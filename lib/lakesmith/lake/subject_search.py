@@ -12,10 +12,12 @@ import json
 import re
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
@@ -25,12 +27,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lakesmith.contracts.subjects import SubjectColumns, canonical, leaves, mentions
-from lakesmith.ledger.files import lake_files
+from lakesmith.ledger.files import KeptFile, LakeFile, lake_files
 from lakesmith.ledger.live import LiveTable
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.subject_rows import rows_naming
 
-__all__ = ["Found", "Proof", "prove", "search_table"]
+__all__ = ["Found", "Proof", "prove", "remove_kept", "search_table"]
 
 _JSON = (".json", ".crc")
 _BATCH_ROWS = 64_000
@@ -133,6 +135,29 @@ def search_table(lake: LakeLocation, table: str, columns: SubjectColumns, form: 
     return Found(table, dict(sorted(batches.items())), keyed_rows, tuple(old))
 
 
+def remove_kept(lake: LakeLocation, table: str, columns: SubjectColumns, form: str) -> list[LakeFile]:
+    """Removes what the store itself keeps of a table's files that name a person, and tells which those were.
+
+    Args:
+        columns: those of the table that can name somebody.
+        form: the canonical id.
+
+    Raises:
+        AwsError: the store does not allow it.
+    """
+    removed = []
+    for kept in lake_files(lake).kept(lake.folder(table)):
+        path = kept.file.path
+        if (
+            path.endswith(".parquet")
+            and _LOG not in path.split("/")
+            and _rows_of(_opened(kept), columns, {form})
+        ):
+            kept.remove()
+            removed.append(kept.file)
+    return removed
+
+
 def _rows_of(stream: BinaryIO, columns: SubjectColumns, who: Collection[str]) -> int:
     file = pq.ParquetFile(stream)
     present = columns.within(file.schema_arrow.names)
@@ -157,17 +182,21 @@ def prove(lake: LakeLocation, columns: Mapping[str, SubjectColumns], form: str) 
         tuple({name for found in columns.values() for name in found.free_text}),
     )
     files = lake_files(lake)
-    for found in files.below():
+    every: Iterable[tuple[LakeFile, Callable[[], BinaryIO]]] = chain(
+        ((found, partial(files.open, found.path)) for found in files.below()),
+        ((kept.file, partial(_opened, kept)) for kept in files.kept()),
+    )
+    for found, opened in every:
         place = found.path
         try:
-            if place.endswith(".parquet"):
-                with files.open(place) as stream:
+            with opened() as stream:
+                if place.endswith(".parquet"):
                     proof.parquet_files += 1
                     _parquet(proof, stream, place, columns, everywhere, form)
-            else:
-                content = files.read(place)
-                proof.other_files += 1
-                _other(proof, place.rpartition("/")[2], content, _place_of(place), everywhere, form)
+                else:
+                    content = stream.read()
+                    proof.other_files += 1
+                    _other(proof, place.rpartition("/")[2], content, _place_of(place), everywhere, form)
             proof.size += found.size
         except FileNotFoundError:
             # Gone while it was being looked for, as files of a run or a database are.
@@ -175,6 +204,10 @@ def prove(lake: LakeLocation, columns: Mapping[str, SubjectColumns], form: str) 
         except (OSError, ValueError, pa.ArrowException, zipfile.BadZipFile, EOFError) as error:
             proof.unread[place] = type(error).__name__
     return proof
+
+
+def _opened(kept: KeptFile) -> BinaryIO:
+    return BytesIO(kept.read())
 
 
 def _place_of(place: str) -> str:

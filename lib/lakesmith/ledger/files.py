@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +17,7 @@ from typing import Protocol
 from lakesmith.aws.s3 import S3Folder
 from lakesmith.ledger.location import LakeLocation
 
-__all__ = ["LakeFile", "LakeFiles", "lake_files"]
+__all__ = ["KeptFile", "LakeFile", "LakeFiles", "lake_files"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,21 @@ class LakeFile:
 
     path: str
     size: int
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """What a store keeps of a file that was replaced or removed.
+
+    Args:
+        file: what it was.
+        read: gives its content.
+        remove: removes it for good.
+    """
+
+    file: LakeFile
+    read: Callable[[], bytes]
+    remove: Callable[[], None]
 
 
 class LakeFiles(Protocol):
@@ -67,6 +83,10 @@ class LakeFiles(Protocol):
         """
         ...
 
+    def kept(self, folder: str = "") -> Iterator[KeptFile]:
+        """What the store itself keeps of files below a folder that were replaced or removed; nothing on a disk."""
+        ...
+
 
 def lake_files(lake: LakeLocation) -> LakeFiles:
     """The files of a lake."""
@@ -101,6 +121,9 @@ class _LocalFiles:
     def copy(self, source: str, target: str) -> None:
         (self.root / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.root / source, self.root / target)
+
+    def kept(self, folder: str = "") -> Iterator[KeptFile]:  # as the others
+        return iter(())
 
     @staticmethod
     def _size(path: Path) -> int | None:
@@ -142,3 +165,11 @@ class _ObjectFiles:
 
     def copy(self, source: str, target: str) -> None:
         self.objects.copy(source, target)
+
+    def kept(self, folder: str = "") -> Iterator[KeptFile]:
+        for version in self.objects.old_versions(folder):
+            yield KeptFile(
+                LakeFile(version.path, version.size),
+                partial(self.objects.read_version, version),
+                partial(self.objects.remove_version, version),
+            )

@@ -143,3 +143,24 @@ def test_what_is_written_is_encrypted_by_the_key_of_the_settings(store: ObjectSt
     folder.copy("a", "b")
     for key in ("a", "b"):
         assert plain.client.head_object(Bucket=plain.bucket, Key=key)["SSEKMSKeyId"] == kms
+
+
+def test_what_a_bucket_keeps_of_old_versions_can_be_read_and_removed(bucket: S3Folder) -> None:
+    bucket.client.put_bucket_versioning(Bucket=bucket.bucket, VersioningConfiguration={"Status": "Enabled"})
+    lake = below(bucket, "lake")
+    for content in (b"one", b"second"):
+        lake.write("replaced", content)
+    lake.write("removed", b"gone")
+    lake.remove("removed")
+    lake.write("untouched", b"")
+    kept = list(lake.old_versions())
+    assert [(v.path, v.size) for v in kept] == [("removed", 4), ("replaced", 3)]
+    assert [lake.read_version(version) for version in kept] == [b"gone", b"one"]
+    assert list(lake.old_versions("nowhere")) == []
+    lake.remove_version(kept[1])
+    assert list(lake.old_versions()) == kept[:1]
+    with pytest.raises(FileNotFoundError, match="replaced, version"):
+        lake.read_version(kept[1])
+    current = lake.read("replaced")
+    assert current is not None
+    assert current.content == b"second"

@@ -60,6 +60,7 @@ def on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
 @pytest.fixture
 def bucket(store: ObjectStore) -> S3Folder:
     found = store.bucket()
+    found.client.put_bucket_versioning(Bucket=found.bucket, VersioningConfiguration={"Status": "Enabled"})
     for file in files():
         found.write(f"landing/online-retail/{file.name}", file.read_bytes())
     return found
@@ -143,6 +144,9 @@ def test_a_lake_in_s3_is_the_one_on_a_disk(
         told[name] = answer.json
     assert told["s3"]["proof"]["holds"]
     assert told["s3"]["proof"]["held"] == {}
+    # What the bucket keeps of old versions was read, and removed where it named the customer.
+    assert told["s3"]["files_removed"] > told["local"]["files_removed"]
+    assert told["s3"]["proof"]["parquet_files"] > told["local"]["proof"]["parquet_files"]
     found = {
         name: [(t["table"], t["batches"], t["rows"], t["old_files"]) for t in answer["tables"]]
         for name, answer in told.items()
