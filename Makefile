@@ -138,6 +138,14 @@ drills: env ## Faults by the thousand, then races, against an undisturbed twin (
 	cd tests && ../$(BIN)/python -m drills --faults $(N)
 	cd tests && ../$(BIN)/python -m drills.races --rounds $(ROUNDS)
 
+.PHONY: s3-drill
+s3-drill: NIGHTS ?= 100
+s3-drill: ROUNDS ?= 50
+s3-drill: env ## Races, failing networks and ten nights of real files on an emulated S3 (../shared/data; an hour)
+	cd tests && ../$(BIN)/python -m drills.races --s3 --rounds $(ROUNDS) --processes 4
+	cd tests && ../$(BIN)/python -m drills.store_nights --nights $(NIGHTS)
+	LAKESMITH_S3_NIGHTS=10 $(BIN)/pytest tests/lib/engine/test_in_s3.py
+
 .PHONY: stack-drill
 stack-drill: env airflow browser postgres ## Nights of real data on a stack of its own, disturbed (../shared/data; half an hour)
 	cd tests && ../$(BIN)/python -m drills.stack_nights $(if $(PICTURES),--pictures $(abspath $(PICTURES)))

@@ -5,7 +5,7 @@ with errors, hangs up, or forgets to say that a commit was carried out. A night 
 night rows and versions of every table must be those of the twin: a row that is lost or there twice shows in the rows, a commit
 that was made twice, since nobody knew it for one's own, in the version.
 
-    python -m drills.store_nights --nights 100 --seed 1
+    python -m drills.store_nights --nights 100 --seed 1      (`make s3-drill`)
 """
 
 from __future__ import annotations
