@@ -12,6 +12,7 @@ from lakesmith.contracts.load import load_project
 from lakesmith.contracts.subjects import source_columns
 from lakesmith.lake.landing import Erasure, _reader
 from lakesmith.ledger.forgotten import Forgotten
+from lakesmith.ledger.landing_store import landing_store
 from lakesmith.ledger.manifest import LandingFolder
 from lakesmith.ledger.ops import now
 from workspaces import METERS, Workspace, day
@@ -35,7 +36,9 @@ def landing(tmp_path: Path) -> Path:
 def read(landing: Path, erasure: Erasure | None) -> list[dict[str, object]]:
     source = GRAPH.sources["readings"]
     manifest = LandingFolder(source, landing).pin(day(1))
-    reader = _reader(source, str(landing), [[(date(2024, 1, 1), file) for file in manifest.files]], erasure)
+    reader = _reader(
+        source, landing_store(landing), [[(date(2024, 1, 1), file) for file in manifest.files]], erasure
+    )
     return pa.Table.from_batches(reader([pa.RecordBatch.from_pydict({"id": [0]})])).to_pylist()
 
 
