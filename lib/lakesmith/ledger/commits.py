@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 _TRIES = 5
 _MARK = "lakesmith.commit"
+_DRAWN = re.compile(r"\x1b\[[0-9;]*m|\u21b3")
 _UNANSWERED = ("Generic S3 error", "HTTP error")
 # What S3A makes of a store that throttles, fails, or is not reached, after it has tried often enough.
 _UNANSWERED_SPARK = re.compile(
@@ -59,8 +60,8 @@ def unanswered(error: BaseException, doing: str, done: str) -> StoreUnanswered |
 
 
 def _reason(error: BaseException) -> str:
-    """Without the chain of causes, which is drawn with colours."""
-    return str(error).split(" - ", 1)[0].replace("\n", " ")
+    """In one line; deltalake draws the chain of causes, with arrows and colours."""
+    return " ".join(_DRAWN.sub(" ", str(error).split(" - ", 1)[0]).split())
 
 
 def persist(doing: str, done: str, act: Callable[[], Made], settled: Callable[[], Made | None]) -> Made:
