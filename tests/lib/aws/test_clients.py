@@ -6,8 +6,8 @@ from typing import Any
 
 import boto3
 import pytest
-from amazon import REGION, Answer, Asked, answering, emulator, set_credentials
 
+from amazon import REGION, Answer, answering, emulator, set_credentials
 from lakesmith.aws.clients import (
     Access,
     AwsCredentialsMissing,
@@ -69,9 +69,9 @@ def test_a_throttled_call_is_tried_again() -> None:
 
 
 def test_throttling_without_end_is_an_error_that_a_retry_can_help() -> None:
-    with answering(lambda _: refusal("ThrottlingException", said="Rate exceeded")) as (address, asked):
-        with pytest.raises(AwsThrottled) as told:
-            ask(address)
+    throttled = refusal("ThrottlingException", said="Rate exceeded")
+    with answering(lambda _: throttled) as (address, asked), pytest.raises(AwsThrottled) as told:
+        ask(address)
     assert len(asked) == 2
     assert (told.value.retryable, told.value.exit_code, told.value.code) == (
         True,
@@ -155,4 +155,3 @@ def test_without_a_region_there_is_no_client() -> None:
 def test_what_is_no_failure_of_amazon_goes_through() -> None:
     with pytest.raises(KeyError), typed_errors("s3", DOING):
         raise KeyError
-    assert Asked("a", None) == Asked("a", None)
