@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
 from lakesmith.config.sections.alerts import AlertSettings
-from lakesmith.config.sections.aws import AwsSettings
+from lakesmith.config.sections.aws import AwsSettings, EmrSettings
 from lakesmith.config.sections.jobs import (
     LeaseSettings,
     LogSettings,
@@ -97,6 +97,7 @@ class Settings(Section):
     stack: StackSettings = StackSettings()
     airflow: AirflowSettings = AirflowSettings()
     aws: AwsSettings = AwsSettings()
+    emr: EmrSettings = EmrSettings()
     storage_options: Mapping[str, SecretStr] = Field(default_factory=dict)
     parameters: Mapping[str, Scalar] = Field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)

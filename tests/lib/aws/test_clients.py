@@ -45,7 +45,8 @@ def refusal(code: str, status: int = 400, said: str = "") -> Answer:
 def test_settings_say_how_services_are_reached() -> None:
     settings = AwsSettings(region=REGION, endpoint="http://127.0.0.1:1", attempts=3, connect_timeout="2s")
 
-    assert settings.access == Access(REGION, "http://127.0.0.1:1", 3, connect_timeout=2, read_timeout=60)
+    assert settings.access == Access(REGION, "http://127.0.0.1:1", 3, 2, 60, path_style=True)
+    assert AwsSettings().access == Access()
     made = client("s3", Access(region=REGION, attempts=3, path_style=True)).meta.config
     assert (made.retries, made.s3["addressing_style"]) == (
         {"mode": "adaptive", "total_max_attempts": 3},
