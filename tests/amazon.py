@@ -6,7 +6,9 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-__all__ = ["ACCOUNT", "REGION", "Answer", "Asked", "answering", "emulator", "set_credentials"]
+__all__ = ["ACCOUNT", "REGION", "Answer", "Asked", "answering", "emulator", "forwarded", "set_credentials"]
 
 ACCOUNT = "123456789012"
 """The one that moto plays."""
@@ -73,6 +75,9 @@ class Asked:
 
     operation: str
     body: Any
+    path: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sent: bytes = b""
 
 
 @contextmanager
@@ -86,7 +91,9 @@ def answering(answer: Callable[[Asked], Answer]) -> Iterator[tuple[str, list[Ask
         def _take(self) -> None:
             sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             operation = self.headers.get("X-Amz-Target") or f"{self.command} {self.path.partition('?')[0]}"
-            request = Asked(operation, json.loads(sent) if sent else None)
+            is_json = sent.startswith((b"{", b"["))
+            body = json.loads(sent) if is_json else None
+            request = Asked(operation, body, self.path, dict(self.headers), sent)
             asked.append(request)
             given = answer(request)
             if given.lost:
@@ -123,3 +130,19 @@ def answering(answer: Callable[[Asked], Answer]) -> Iterator[tuple[str, list[Ask
         finally:
             http.shutdown()
             thread.join()
+
+
+def forwarded(request: Asked, address: str) -> Answer:
+    """What the emulator answers to a request of JSON."""
+    method = request.operation.partition(" ")[0]
+    headers = {k: v for k, v in request.headers.items() if k.lower() not in ("host", "expect")}
+    asked = urllib.request.Request(
+        f"{address}{request.path}", request.sent or None, {**headers, "Connection": "close"}, method=method
+    )
+    try:
+        with urllib.request.urlopen(asked, timeout=10) as answered:
+            return Answer(json.loads(answered.read() or b"{}"), answered.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            body = json.loads(error.read() or b"{}")
+            return Answer(body, error.code, error.headers.get("x-amzn-ErrorType") or body.get("__type", ""))
