@@ -109,9 +109,10 @@ def answering(answer: Callable[[Asked], Answer]) -> Iterator[tuple[str, list[Ask
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
 
-        do_GET = do_POST = do_PUT = do_DELETE = _take
+        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _take
 
         def log_message(self, *_: object) -> None: ...
 

@@ -58,8 +58,9 @@ def send(parcel: Parcel, access: Access) -> bool:
             raise
     else:
         return False
-    with typed_errors("s3", doing, undone):
-        s3.upload_file(str(parcel.file), bucket, key)
+    # Not `upload_file`, whose errors no longer say what S3 answered.
+    with typed_errors("s3", doing, undone), parcel.file.open("rb") as content:
+        s3.upload_fileobj(content, bucket, key)
     return True
 
 
