@@ -45,6 +45,10 @@ def emulator() -> Iterator[str]:
     try:
         yield f"http://{host}:{port}"
     finally:
+        # What moto knows belongs to the process, not to its server.
+        urllib.request.urlopen(
+            urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")
+        ).close()
         server.stop()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -92,5 +91,3 @@ def application(monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
             monkeypatch.setenv("AWS_ENDPOINT_URL", address)
             monkeypatch.setenv("AWS_ENDPOINT_URL_EMR_SERVERLESS", endpoint)
             yield found
-        # What moto knows belongs to the process, not to its server.
-        urllib.request.urlopen(urllib.request.Request(f"{address}/moto-api/reset", method="POST")).close()

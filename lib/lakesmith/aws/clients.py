@@ -12,6 +12,7 @@ that is named after it. Credentials are found as boto3 finds them, and never loo
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -172,6 +173,8 @@ def client(service: str, access: Access) -> Any:
     with needs_extra("aws"):
         import boto3
         from botocore.config import Config
+    # It writes whole answers, secrets and temporary credentials too, where somebody's log is of level debug.
+    logging.getLogger("botocore.parsers").setLevel(logging.INFO)
     config = Config(
         connect_timeout=access.connect_timeout,
         read_timeout=access.read_timeout,

@@ -25,6 +25,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lakesmith.config.load import load_settings
+from lakesmith.config.secrets import revealed
 from lakesmith.config.settings import Settings
 from lakesmith.contracts.project import Project
 from lakesmith.contracts.service_levels import load_service_levels
@@ -398,7 +399,7 @@ def _probe(root: Path) -> str:
 
 def _mlflow(settings: Settings) -> Iterator[Check]:
     """Whether the server that keeps models answers; a store beside the lake is the lake's matter."""
-    uri = settings.mlflow.tracking_uri
+    uri = revealed(settings.mlflow.tracking_uri)
     if uri is None or not uri.startswith(("http://", "https://")):
         return
     parts = urlsplit(uri)

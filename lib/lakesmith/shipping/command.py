@@ -159,7 +159,7 @@ def compose(
     conf = {
         **_pythons(settings, submission, mode),
         **_of_kind(cluster, mode, settings, told),
-        **settings.spark.conf,
+        **settings.spark.told_conf,
     }
     options = ["--master", master, "--deploy-mode", str(mode), "--name", f"lakesmith {submission.job.stem}"]
     options += ["--driver-memory", settings.spark.driver_memory, *_size(cluster, submission.size)]

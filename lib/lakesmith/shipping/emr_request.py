@@ -120,7 +120,7 @@ def compose_request(settings: Settings, job: EmrJob, environ: Mapping[str, str])
         conf["spark.archives"] = f"{packed}#{ENVIRONMENT_FOLDER}"
     conf |= _python(settings)
     conf |= {f"{_DRIVER_VARIABLE}{name}": told[name] for name in sorted(told)}
-    conf |= settings.spark.conf
+    conf |= settings.spark.told_conf
     arguments = [*job.arguments, f"--outcome={outcome_uri(emr, job.token)}"]
     request: dict[str, Any] = {
         "applicationId": emr.application,
