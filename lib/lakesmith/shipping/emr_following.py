@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,7 +106,7 @@ def follow_job_run(
         except Stopped:
             # Cancelling takes longer than the time that a process has of itself.
             signal.setitimer(signal.ITIMER_REAL, 0)
-            _cancel(emr, started.result(), driver_log, poll, tell)
+            _cancel_started(emr, started, driver_log, poll, tell)
             raise
     return Followed(found, _record(outcome))
 
@@ -158,6 +158,22 @@ def _copy(driver_log: DriverLog | None) -> int:
         # The job does not depend on being watched.
         log.warning("%s", error)
     return number
+
+
+def _cancel_started(
+    emr: EmrServerless,
+    started: Future[str],
+    driver_log: DriverLog | None,
+    poll: float,
+    tell: Callable[[str], None],
+) -> None:
+    """Ends what was started, once it is known what that is."""
+    try:
+        run_id = started.result()
+    except AwsError as error:
+        tell(str(error))
+    else:
+        _cancel(emr, run_id, driver_log, poll, tell)
 
 
 def _cancel(

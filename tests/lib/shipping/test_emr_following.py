@@ -186,6 +186,20 @@ def test_whoever_is_stopped_amid_the_start_cancels_what_was_started(app: Applica
     assert [job_run.state for job_run in app.job_runs] == ["CANCELLED"]
 
 
+def test_whoever_is_stopped_amid_a_start_that_fails_is_stopped_all_the_same(app: Application) -> None:
+    def fault(request: Asked) -> Answer | None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Answer({"message": "no"}, 403, "AccessDeniedException")
+
+    app.fault = fault
+    watcher = Watcher()
+    with pytest.raises(Stopped) as stopped, stops_on_signals():
+        follow(app, watcher)
+
+    assert (stopped.value.exit_code, app.job_runs) == (143, [])
+    assert "No job run was started" in watcher.told[-1]
+
+
 def test_a_job_run_that_cannot_be_cancelled_is_told_of(app: Application) -> None:
     denied = Answer({"message": "no"}, 403, "AccessDeniedException")
     app.fault = lambda request: denied if request.operation.startswith("DELETE") else None
