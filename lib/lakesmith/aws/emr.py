@@ -16,6 +16,7 @@ from lakesmith.aws.clients import Access, AwsError, client, typed_errors
 __all__ = ["EmrServerless", "JobRun", "JobRunRefused", "JobState", "Usage"]
 
 _SERVICE = "emr-serverless"
+_GRACE = "shutdownGracePeriodInSeconds"
 
 
 class JobState(StrEnum):
@@ -147,10 +148,12 @@ class EmrServerless:
         Raises:
             AwsError: the service did not take that; the job run goes on.
         """
+        asked: dict[str, Any] = {"applicationId": self.application, "jobRunId": run_id}
+        # An older boto3 refuses what it does not know, and a job run that ends at once is better than one that goes on.
+        if _GRACE in self._client.meta.service_model.operation_model("CancelJobRun").input_shape.members:
+            asked[_GRACE] = grace_seconds
         with typed_errors(_SERVICE, f"cancel the job run {run_id}", "The job run goes on"):
-            self._client.cancel_job_run(
-                applicationId=self.application, jobRunId=run_id, shutdownGracePeriodInSeconds=grace_seconds
-            )
+            self._client.cancel_job_run(**asked)
 
     def ended_since(self, moment: datetime) -> Iterator[JobRun]:
         """The job runs that were created since a moment and have ended, without their tags and what they used.
