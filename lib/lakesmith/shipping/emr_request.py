@@ -5,6 +5,7 @@ Owns what EMR Serverless is told and how. Composing is pure; what has to stand o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,10 @@ _OVERHEAD = 1.1
 """Spark asks for a tenth more than its own memory, for Python and everything else beside the JVM."""
 _GIGABYTES = {"k": 1 / (1 << 20), "m": 1 / (1 << 10), "g": 1, "t": 1 << 10}
 _MOST_MINUTES = 1_000_000
+# Limits of the service's own.
+_MOST_PROPERTIES = 100
+_LONGEST_PROPERTY = 1024
+_UNSAFE = re.compile(r"[\s'\"\\]")
 
 
 @dataclass(frozen=True)
@@ -122,15 +127,18 @@ def compose_request(settings: Settings, job: EmrJob, environ: Mapping[str, str])
     conf |= {f"{_DRIVER_VARIABLE}{name}": told[name] for name in sorted(told)}
     conf |= settings.spark.told_conf
     arguments = [*job.arguments, f"--outcome={outcome_uri(emr, job.token)}"]
+    defaults, parameters = _carried(conf, settings.environment)
+    spark_submit: dict[str, Any] = {"entryPoint": program.uri, "entryPointArguments": arguments}
+    if parameters:
+        spark_submit["sparkSubmitParameters"] = parameters
     request: dict[str, Any] = {
         "applicationId": emr.application,
         "clientToken": job.token,
         "executionRoleArn": emr.role,
         "name": f"{NAME_PREFIX}{job.job.stem}",
-        "jobDriver": {"sparkSubmit": {"entryPoint": program.uri, "entryPointArguments": arguments}},
+        "jobDriver": {"sparkSubmit": spark_submit},
         "configurationOverrides": {
-            # Not as text of --conf options, in which a value with a blank would be two.
-            "applicationConfiguration": [{"classification": "spark-defaults", "properties": conf}],
+            "applicationConfiguration": [{"classification": "spark-defaults", "properties": defaults}],
             "monitoringConfiguration": _logs(emr, job.token),
         },
         "executionTimeoutMinutes": min(max(5, emr.timeout // 60), _MOST_MINUTES),
@@ -174,6 +182,24 @@ def _refuse(settings: Settings, size: SizeSettings) -> None:
                 f"{which} has {memory} and needs a tenth more; with {cores} cores EMR Serverless gives {most} GB at most. "
                 f"Mend {file}"
             )
+
+
+def _carried(conf: Mapping[str, str], environment: str) -> tuple[dict[str, str], str]:
+    """Spark's settings as properties of the request, and the text of `--conf` options for those that do not fit in there.
+
+    Properties are taken as they are, but only so many and so long. In the text a value with a blank would be two.
+    """
+    given = {key: value for key, value in conf.items() if value.strip()}
+    short = [key for key, value in given.items() if len(value) <= _LONGEST_PROPERTY]
+    defaults = {key: given[key] for key in short[:_MOST_PROPERTIES]}
+    options = {key: value for key, value in given.items() if key not in defaults}
+    for key, value in options.items():
+        if _UNSAFE.search(value):
+            raise ConfigurationError(
+                f"{key} does not fit into a request: EMR Serverless takes {_MOST_PROPERTIES} settings of Spark of at most "
+                f"{_LONGEST_PROPERTY} characters, and longer ones without blanks and quotes. Mend conf/{environment}.yml"
+            )
+    return defaults, " ".join(f"--conf {key}={value}" for key, value in options.items())
 
 
 def _gigabytes(memory: str) -> float:

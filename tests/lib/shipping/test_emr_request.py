@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.validate import ParamValidator
 
 from lakesmith.config.load import load_settings
 from lakesmith.config.sections.jobs import SizeSettings
@@ -163,6 +165,41 @@ def test_sparks_own_settings_have_the_last_word(tmp_path: Path) -> None:
     )
     assert conf(made)["spark.dynamicAllocation.maxExecutors"] == "9"
     assert conf(made)["spark.jars"] == "/a b.jar"
+
+
+def test_what_is_too_long_or_too_many_goes_another_way(tmp_path: Path) -> None:
+    jars = ",".join(f"s3://code/{number:032}/a.jar" for number in range(30))
+    made = composed(tmp_path, text=f"spark: {{conf: {{spark.jars: '{jars}'}}}}")
+    many = {f"spark.x{number}": "a b" for number in range(80)} | {"spark.y": "c"}
+    crowded = composed(
+        tmp_path, text=f"spark: {{conf: {json.dumps(many | {f'spark.z{n}': n for n in range(30)})}}}"
+    )
+
+    assert made.request["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"] == f"--conf spark.jars={jars}"
+    assert "spark.jars" not in conf(made)
+    assert len(conf(crowded)) == 100
+    parameters = crowded.request["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"]
+    assert parameters.endswith(" --conf spark.z28=28 --conf spark.z29=29")
+    with pytest.raises(ConfigurationError, match=r"spark.jars does not fit into a request: .*conf/prod.yml"):
+        composed(tmp_path, text=f"spark: {{conf: {{spark.jars: '{jars}, a'}}}}")
+
+
+def test_an_empty_variable_is_not_sent(tmp_path: Path) -> None:
+    made = composed(tmp_path, environ={**PLACES, "LAKESMITH__SPARK__HISTORY_URL": ""})
+    assert [key for key in conf(made) if "HISTORY" in key] == []
+
+
+def test_botocore_takes_the_request(tmp_path: Path) -> None:
+    made = composed(
+        tmp_path,
+        ", log_uri: s3://logs/emr, log_group: /a, log_key: 'arn:aws:kms:eu-west-2:123456789012:key/1'}",
+    )
+    shape = (
+        boto3.client("emr-serverless", "eu-west-2")
+        .meta.service_model.operation_model("StartJobRun")
+        .input_shape
+    )
+    assert ParamValidator().validate(dict(made.request), shape).generate_report() == ""
 
 
 def test_logs_are_kept_and_encrypted_as_settings_say(tmp_path: Path) -> None:
