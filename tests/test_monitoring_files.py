@@ -85,6 +85,7 @@ def test_every_metric_is_looked_at_by_somebody() -> None:
 
     # For queries of one's own.
     assert set(METRICS) - used == {
+        "lakesmith_cost_total",
         "lakesmith_read_seconds",
         "lakesmith_run_seconds_total",
         "lakesmith_last_run_timestamp_seconds",

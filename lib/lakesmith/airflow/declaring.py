@@ -154,6 +154,7 @@ class Declared:
             return found
         size: SizeSettings = getattr(self.settings.submit.sizes, work.size)
         given = {
+            "size": work.size,
             "num_executors": size.executors,
             "executor_cores": size.cores,
             "executor_memory": size.memory,

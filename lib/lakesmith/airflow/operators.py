@@ -18,7 +18,7 @@ from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from lakesmith.airflow.declaring import Declared, opened
-from lakesmith.airflow.platform import Answer, ask, command_line
+from lakesmith.airflow.platform import Answer, Following, ask, command_line
 from lakesmith.airflow.verdicts import Action, Trouble, Verdict, judge
 from lakesmith.airflow.waiting import until_ready, waiting_for
 from lakesmith.config.settings import Settings
@@ -108,6 +108,8 @@ class LandingSensor(BaseOperator):  # type: ignore[misc]  # as above
 class LakesmithSubmit(SparkSubmitOperator):  # type: ignore[misc]  # as above
     """One spark-submit of a job of the project; its outcome record decides what Airflow does next.
 
+    Where the settings name an application of EMR Serverless, it is one `lakesmith submit` in place of that.
+
     A night whose batches are all blocked by others waits in the triggerer, not in a worker, and is then submitted again. What
     is published already is a no-op, so that a retry goes on where the last try stopped.
 
@@ -116,6 +118,7 @@ class LakesmithSubmit(SparkSubmitOperator):  # type: ignore[misc]  # as above
         application_args: without `--env` and `--outcome`; templates.
         tables: those that it runs.
         night: `YYYY-MM-DD`, a template; empty where it is no night, and nothing is waited for.
+        size: of what a job run gets on EMR Serverless; none: as `lakesmith submit` takes it from the contracts.
     """
 
     template_fields = (*SparkSubmitOperator.template_fields, "night")
@@ -129,6 +132,7 @@ class LakesmithSubmit(SparkSubmitOperator):  # type: ignore[misc]  # as above
         application_args: Sequence[str] = (),
         tables: Sequence[str] = (),
         night: str = "",
+        size: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -141,6 +145,9 @@ class LakesmithSubmit(SparkSubmitOperator):  # type: ignore[misc]  # as above
         self.environment = environment
         self.night = night
         self.tables = tuple(tables)
+        self.job = job
+        self.size = size
+        self._following: Following | None = None
 
     def execute(self, context: Any) -> dict[str, Any] | None:
         """Submits and judges; returns the outcome record."""
@@ -161,29 +168,44 @@ class LakesmithSubmit(SparkSubmitOperator):  # type: ignore[misc]  # as above
         return self.execute(context)
 
     def _submit(self, context: Any, here: Declared) -> tuple[dict[str, Any] | None, Verdict]:
-        arguments: list[str] = list(self.application_args)  # type: ignore[has-type]  # rendered by now
+        arguments: list[str] = list(self.application_args)  # rendered by now
         with _outcome_file(here.settings, context["ti"]) as record:
-            self.application_args = [
-                *arguments,
-                "--env",
-                self.environment,
-                "--outcome",
-                str(record),
-            ]
-            # A hook holds the command line that it was made with.
-            self._hook = self._get_hook()
-            code: int | None = 0
-            try:
-                super().execute(context)
-            except AirflowException as error:
-                # The provider raises this for every exit code but 0; what was meant is in the record.
-                self.log.info("%s", str(error).splitlines()[0])
-                process = getattr(self._hook, "_submit_sp", None)
-                code = process.returncode if process is not None else None
-            finally:
-                self.application_args = arguments
+            if here.settings.emr.application is not None:
+                code: int | None = self._submit_to_emr(here.settings, arguments, record)
+            else:
+                code = self._submit_by_spark(context, arguments, record)
             outcome = _read(record)
         return outcome, judge(code, outcome, _next_command(self.environment, self.tables, self.night))
+
+    def _submit_by_spark(self, context: Any, arguments: Sequence[str], record: Path) -> int | None:
+        """A spark-submit, by Airflow's own operator; None where nobody saw its exit code."""
+        self.application_args = [*arguments, "--env", self.environment, "--outcome", str(record)]
+        # A hook holds the command line that it was made with.
+        self._hook = self._get_hook()
+        try:
+            super().execute(context)
+        except AirflowException as error:
+            # The provider raises this for every exit code but 0; what was meant is in the record.
+            self.log.info("%s", str(error).splitlines()[0])
+            process = getattr(self._hook, "_submit_sp", None)
+            return process.returncode if process is not None else None
+        finally:
+            self.application_args = list(arguments)
+        return 0
+
+    def _submit_to_emr(self, settings: Settings, arguments: Sequence[str], record: Path) -> int:
+        """A job run, whose log is this task's."""
+        size = ["--size", self.size] if self.size is not None else []
+        command = command_line(settings, "submit", Path(self.job).stem, *size, "--outcome", str(record))
+        self._following = Following([*command, "--", *arguments], lambda line: self.log.info("%s", line))
+        return self._following.run()
+
+    def on_kill(self) -> None:
+        """Ends the driver or the job run with the task."""
+        if self._following is not None:
+            self._following.stop()
+        else:
+            super().on_kill()
 
 
 class LakesmithCommand(BaseOperator):  # type: ignore[misc]  # as above

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 from lakesmith.config.settings import Settings
 from lakesmith.errors import ConfigurationError
 
-__all__ = ["Answer", "ask", "ask_async", "command_line"]
+__all__ = ["Answer", "Following", "ask", "ask_async", "command_line"]
 
 _SAID = 2000
 
@@ -94,6 +94,44 @@ async def ask_async(command: Sequence[str]) -> Answer:
             process.kill()
             await process.wait()
     return Answer(process.returncode or 0, _json(out.decode()), err.decode()[-_SAID:].strip())
+
+
+class Following:
+    """A command whose lines are told while it runs, and which can be told to stop by another thread or a signal's handler.
+
+    Args:
+        tell: is given each line, of stderr and stdout.
+    """
+
+    def __init__(self, command: Sequence[str], tell: Callable[[str], None]) -> None:
+        self._command = list(command)
+        self._tell = tell
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(self) -> int:
+        """Runs it to its end; its exit code. Whatever interrupts this stops the command, too."""
+        with subprocess.Popen(
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process:
+            self._process = process
+            assert process.stdout is not None
+            try:
+                for line in process.stdout:
+                    self._tell(line.rstrip("\n"))
+                return process.wait()
+            except BaseException:
+                self.stop()
+                raise
+
+    def stop(self) -> None:
+        """Tells it to end what it started, and then itself."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
 
 
 def _json(text: str) -> Any:

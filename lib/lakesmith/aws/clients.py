@@ -12,6 +12,7 @@ that is named after it. Credentials are found as boto3 finds them, and never loo
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,6 +103,7 @@ class AwsError(LakesmithError):
         service: as boto3 names it.
         doing: what it was asked for.
         code: the service's own code, or the type of what went wrong on the way.
+        said: the service's own words.
         status: the HTTP status of its answer; None where there was none.
     """
 
@@ -121,6 +123,7 @@ class AwsError(LakesmithError):
         self.service = service
         self.doing = doing
         self.code = code
+        self.said = said
         self.status = status
         detail = f"{code}: {said}".rstrip(". ") if said else code
         parts = [f"{doing}: {service} {self.meaning} ({detail})", done, self.next_step]
@@ -170,6 +173,8 @@ def client(service: str, access: Access) -> Any:
     with needs_extra("aws"):
         import boto3
         from botocore.config import Config
+    # It writes whole answers, secrets and temporary credentials too, where somebody's log is of level debug.
+    logging.getLogger("botocore.parsers").setLevel(logging.INFO)
     config = Config(
         connect_timeout=access.connect_timeout,
         read_timeout=access.read_timeout,
@@ -185,13 +190,14 @@ def client(service: str, access: Access) -> Any:
 
 
 @contextmanager
-def typed_errors(service: str, doing: str, done: str = "") -> Iterator[None]:
+def typed_errors(service: str, doing: str, done: str = "", *, unknown: str | None = None) -> Iterator[None]:
     """Lets whatever boto3 raises inside become an `AwsError`.
 
     Args:
         service: as boto3 names it.
         doing: what is asked for, as a message begins: `start a job run of night`.
         done: what was done and what was not when it fails, as a sentence.
+        unknown: the same where an answer is lost and nobody knows whether it was done; None: `done` holds there, too.
 
     Raises:
         AwsThrottled: the service throttled every attempt.
@@ -205,17 +211,24 @@ def typed_errors(service: str, doing: str, done: str = "") -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise _refused(service, doing, done, error.response) from error
+        kind, facts = _refused(error.response)
+        cause: Exception = error
     except BotoCoreError as error:
-        raise _failed(service, doing, done, error) from error
+        kind, facts = _failed(error)
+        cause = error
+    else:
+        return
+    if kind is AwsUnreachable and unknown is not None:
+        done = unknown
+    raise kind(service, doing, done=done, **facts) from cause
 
 
-def _refused(service: str, doing: str, done: str, response: Any) -> AwsError:
+def _refused(response: Any) -> tuple[type[AwsError], dict[str, Any]]:
     """What an answer of a service means."""
     given = response.get("Error", {})
     code = str(given.get("Code") or "no code given")
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    kind = AwsError
+    kind: type[AwsError] = AwsError
     if code in _THROTTLED or status == 429:
         kind = AwsThrottled
     elif code in _NO_CREDENTIALS:
@@ -224,10 +237,10 @@ def _refused(service: str, doing: str, done: str, response: Any) -> AwsError:
         kind = AwsDenied
     elif status is not None and status >= 500:
         kind = AwsUnreachable
-    return kind(service, doing, code, status=status, said=str(given.get("Message") or ""), done=done)
+    return kind, {"code": code, "status": status, "said": str(given.get("Message") or "")}
 
 
-def _failed(service: str, doing: str, done: str, error: Exception) -> AwsError:
+def _failed(error: Exception) -> tuple[type[AwsError], dict[str, Any]]:
     """What it means that there was no answer at all."""
     from botocore import exceptions
 
@@ -242,9 +255,7 @@ def _failed(service: str, doing: str, done: str, error: Exception) -> AwsError:
         exceptions.TokenRetrievalError,
     )
     lost = (exceptions.HTTPClientError, exceptions.ConnectionError, exceptions.IncompleteReadError)
-    code = type(error).__name__
+    facts = {"code": type(error).__name__, "said": str(error)}
     if isinstance(error, without_credentials):
-        return AwsCredentialsMissing(service, doing, code, said=str(error), done=done)
-    return (AwsUnreachable if isinstance(error, lost) else AwsError)(
-        service, doing, code, said=str(error), done=done
-    )
+        return AwsCredentialsMissing, facts
+    return (AwsUnreachable if isinstance(error, lost) else AwsError), facts

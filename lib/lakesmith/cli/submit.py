@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
 
 import typer
 
 from lakesmith.cli.options import Env, OutcomeFile, Project, Tables
-from lakesmith.cli.output import answer, say
+from lakesmith.cli.output import answer, answer_json, say
 from lakesmith.errors import ProjectNotFound, UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from lakesmith.config.settings import Settings
     from lakesmith.contracts.graph import TableGraph
+    from lakesmith.engine.context import Context
+    from lakesmith.shipping.emr_request import EmrJob
 
 __all__ = ["command"]
 
@@ -63,10 +67,11 @@ def command(
     project: Project = None,
     outcome: OutcomeFile = None,
 ) -> int:
-    """Send a job to a cluster by spark-submit, follow its log and answer with its exit code.
+    """Send a job to a cluster, follow its log and answer with its exit code.
 
-    Code, contracts, suites and settings are those in the archive. Contracts ask for executors by `resources`; the
-    largest size of the tables that run is taken. Ctrl-C and SIGTERM end the job, too.
+    It goes by spark-submit, or as a job run of EMR Serverless where the settings name an application. Code, contracts, suites
+    and settings are those in the archive. Contracts ask for executors by `resources`; the largest size of the tables that
+    run is taken. Ctrl-C and SIGTERM end the job, too.
 
     For example:
 
@@ -76,10 +81,12 @@ def command(
 
         lakesmith submit train repurchase --env prod
     """
+    from lakesmith.engine.context import Context
     from lakesmith.engine.submit import checked_project
     from lakesmith.ledger.own_build import refuse_dirty
     from lakesmith.ledger.source_commit import UNKNOWN, source_commit
     from lakesmith.shipping.command import Submission, compose, largest, spark_submit
+    from lakesmith.shipping.emr_request import EmrJob
     from lakesmith.shipping.following import follow
     from lakesmith.shipping.packaging import shipped_build
 
@@ -90,19 +97,28 @@ def command(
     if UNKNOWN not in (here, build.commit) and here != str(build):
         say(f"the archive was built from {build}, the project is at {here}; make package builds it anew")
 
-    graph = checked_project(settings.model_copy(update={"project_root": shipped})).graph
+    project_shipped = checked_project(settings.model_copy(update={"project_root": shipped}))
+    graph = project_shipped.graph
     file, of_tables = _job(job, shipped, graph, tables or [])
     given = [*(arguments or ())]
     given += [f"--{name}={day}" for name, day in (("date", night), ("from", first), ("to", last)) if day]
     given += [f"--table={table}" for table in tables or ()]
     given += ["--force"] if force else []
+    chosen = largest([size] if size else [graph.contract(table).resources for table in of_tables], settings)
+    if settings.emr.application is not None and master is None:
+        if deploy_mode is not None:
+            raise UsageError("--deploy-mode is for --master: on EMR Serverless drivers always run there")
+        job_of = EmrJob(
+            file, (*given, "--env", settings.environment), zipped, _jars(settings), chosen, token=uuid4().hex
+        )
+        return _to_emr(Context(project_shipped, settings), job_of, show=show, outcome=outcome)
     given += [f"--outcome={outcome.absolute()}"] if outcome is not None else []
     submission = Submission(
         job=file,
         arguments=(*given, "--env", settings.environment),
         archive=zipped,
         jars=_jars(settings),
-        size=largest([size] if size else [graph.contract(table).resources for table in of_tables], settings),
+        size=chosen,
         python=Path(sys.executable),
     )
     composed = compose(
@@ -113,14 +129,35 @@ def command(
         deploy_mode=deploy_mode,
         environ=os.environ,
     )
-    for name in composed.withheld:
-        say(
-            f"{name} may hold a secret and is not sent along; give it to the driver by the cluster's own means"
-        )
+    _tell_withheld(composed.withheld, "by the cluster's own means")
     if show:
         answer(composed.text)
         return 0
     return follow(composed, os.environ)
+
+
+def _tell_withheld(names: Sequence[str], how: str) -> None:
+    for name in names:
+        say(f"{name} may hold a secret and is not sent along; give it to the driver {how}")
+
+
+def _to_emr(context: Context, job: EmrJob, *, show: bool, outcome: Path | None) -> int:
+    """Sends a job to the application of the settings."""
+    from lakesmith.engine.submit import outcome_in_any_case
+    from lakesmith.shipping.emr import run_job
+    from lakesmith.shipping.emr_request import compose_request
+
+    composed = compose_request(context.settings, job, os.environ)
+    _tell_withheld(composed.withheld, "as secret://<name>#<key>")
+    if show:
+        answer_json(composed.request)
+        return 0
+    with outcome_in_any_case(outcome):
+        found = run_job(context.settings, composed, context.lake, say)
+    if outcome is not None and found.outcome is not None:
+        outcome.parent.mkdir(parents=True, exist_ok=True)
+        outcome.write_text(json.dumps(found.outcome, indent=2) + "\n", encoding="utf-8")
+    return found.exit_code
 
 
 def _found(env: str | None, project: Path | None, archive: Path | None) -> tuple[Settings, Path]:

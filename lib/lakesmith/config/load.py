@@ -12,10 +12,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
+from lakesmith.aws.clients import Access
 from lakesmith.config.archive import shipped_project
 from lakesmith.config.layers import Layers, Origin
+from lakesmith.config.secrets import SecretReference, is_reference
+from lakesmith.config.sections.aws import AwsSettings
 from lakesmith.config.sections.outside import ConnectionSettings
 from lakesmith.config.settings import Settings
 from lakesmith.config.yaml_text import YamlPath, describe, dotted
@@ -28,6 +31,8 @@ PROJECT_VARIABLE = "LAKESMITH_PROJECT"
 DEFAULT_ENVIRONMENT = "dev"
 _BASE = "conf/base.yml"
 _ARCHIVE = "archive"
+_NO_SECRETS = ("parameters", "models", "origins", "environment", "project_root")
+"""What transforms, trainings and their records may hold."""
 _PLACES: tuple[YamlPath, ...] = (
     ("landing_root",),
     ("lake_root",),
@@ -69,7 +74,7 @@ def load_settings(
         layers.problems += _relative_places(layers)
     given = {**layers.values, "environment": name, "project_root": root, "origins": origins}
     settings, problems = _settings(given, layers.origins)
-    if layers.problems or settings is None:
+    if layers.problems or problems or settings is None:
         # Raised here and not where pydantic's error was caught: that error holds the values, secrets too.
         told = {(problem.file, problem.place) for problem in layers.problems}
         raise InvalidSettings(
@@ -155,11 +160,14 @@ def _settings(
     quality = given.get("quality")
     if isinstance(quality, dict) and isinstance(modules := quality.get("expectation_modules"), list):
         given = {**given, "quality": {**quality, "expectation_modules": tuple(modules)}}
+    problems: dict[YamlPath, Problem] = {}
+    given = _with_references(given, origins, problems)
     try:
-        return Settings.model_validate(given), []
+        settings = Settings.model_validate(given)
     except ValidationError as error:
         found = error.errors(include_url=False)
-    problems: dict[YamlPath, Problem] = {}
+    else:
+        return settings, list(problems.values())
     for details in found:
         # Beyond the place that was set, pydantic names list elements (kept) and the members of a union (not).
         steps = details["loc"]
@@ -169,6 +177,52 @@ def _settings(
         message = _message(details, steps[0] == "parameters")
         problems.setdefault(path, Problem(origin.name, dotted(path), message, line=origin.line))
     return None, list(problems.values())
+
+
+def _with_references(
+    given: Mapping[str, object], origins: Mapping[YamlPath, Origin], problems: dict[YamlPath, Problem]
+) -> dict[str, object]:
+    """The values with references in place of the texts that are meant as such, and what is wrong with them."""
+    access = _access(given)
+
+    def bound(value: object, path: YamlPath) -> object:
+        if isinstance(value, dict):
+            return {key: bound(inner, (*path, key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            # None of them is ever looked up.
+            for number, inner in enumerate(value):
+                if is_reference(inner):
+                    problems[*path, number] = _misplaced(origins.get(path), (*path, number))
+            return value
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if not isinstance(text, str) or not is_reference(text):
+            return value
+        if path[0] in _NO_SECRETS:
+            problems[path] = _misplaced(origins.get(path), path)
+            return value
+        try:
+            return SecretReference(text, dotted(path), access)
+        except ValueError as error:
+            problems[path] = _misplaced(origins.get(path), path, str(error))
+            return value
+
+    return {key: bound(value, (key,)) for key, value in given.items()}
+
+
+_MISPLACED = "a reference to a secret stands where no secret belongs, and is not looked up"
+
+
+def _misplaced(origin: Origin | None, path: YamlPath, message: str = _MISPLACED) -> Problem:
+    named = origin or Origin("settings")
+    return Problem(named.name, dotted(path), message, line=named.line)
+
+
+def _access(given: Mapping[str, object]) -> Access:
+    """How Amazon's services are reached. What is wrong with that is found with all the rest."""
+    try:
+        return AwsSettings.model_validate(given.get("aws", {})).access
+    except ValidationError:
+        return Access()
 
 
 _EXPECTED = {
@@ -182,6 +236,8 @@ _EXPECTED = {
 
 
 def _message(details: Any, is_parameter: bool) -> str:
+    if isinstance(details["input"], SecretReference):
+        return _MISPLACED
     # A password under a wrong key must not be shown.
     found = "something else" if details["loc"][0] == "connections" else describe(details["input"])
     if is_parameter:

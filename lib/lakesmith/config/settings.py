@@ -2,7 +2,7 @@
 
 Owns what every environment has, and how settings in force are listed; names, types, ranges and defaults of a section are in
 `lakesmith.config.sections`. Reading files and variables is `lakesmith.config.load`. A secret is a `SecretStr`: neither its text
-nor its length is in any repr, listing or error.
+nor its length is in any repr, listing or error. Of one that stands elsewhere the reference is shown (`lakesmith.config.secrets`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
 from lakesmith.aws.s3 import S3Access, is_s3
+from lakesmith.config.secrets import SecretReference
 from lakesmith.config.sections.alerts import AlertSettings
-from lakesmith.config.sections.aws import AwsSettings
+from lakesmith.config.sections.aws import AwsSettings, EmrSettings
 from lakesmith.config.sections.jobs import (
     LeaseSettings,
     LogSettings,
@@ -100,6 +101,7 @@ class Settings(Section):
     airflow: AirflowSettings = AirflowSettings()
     aws: AwsSettings = AwsSettings()
     s3: S3Settings = S3Settings()
+    emr: EmrSettings = EmrSettings()
     storage_options: Mapping[str, SecretStr] = Field(default_factory=dict)
     parameters: Mapping[str, Scalar] = Field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
@@ -236,6 +238,8 @@ def _inner_leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
 
 
 def _shown(key: str, value: object) -> object:
+    if isinstance(value, SecretReference):
+        return value.reference
     if value is not None and (isinstance(value, SecretStr) or SECRET_NAME.search(key)):
         return _MASK
     if isinstance(value, str):

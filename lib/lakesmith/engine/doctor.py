@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 from lakesmith.aws.clients import AwsError
 from lakesmith.aws.s3 import S3Folder, is_s3
 from lakesmith.config.load import load_settings
+from lakesmith.config.secrets import revealed
 from lakesmith.config.settings import Settings
 from lakesmith.contracts.project import Project
 from lakesmith.contracts.service_levels import load_service_levels
@@ -420,7 +421,7 @@ def _probe(root: Path) -> str:
 
 def _mlflow(settings: Settings) -> Iterator[Check]:
     """Whether the server that keeps models answers; a store beside the lake is the lake's matter."""
-    uri = settings.mlflow.tracking_uri
+    uri = revealed(settings.mlflow.tracking_uri)
     if uri is None or not uri.startswith(("http://", "https://")):
         return
     parts = urlsplit(uri)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lakesmith.ledger.expected import Expected, PastRun, expected
 from lakesmith.ledger.ops import in_order
-from lakesmith.ledger.records import RunRecord
+from lakesmith.ledger.records import RunOutcome, RunRecord
 
 if TYPE_CHECKING:
     from lakesmith.engine.context import Context
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["expected_work"]
 
-_COLUMNS = ("table", "started_at", "finished_at", "batches_published", "rows_published")
+_COLUMNS = ("table", "outcome", "started_at", "finished_at", "batches_published", "rows_published")
 
 
 def expected_work(context: Context, plan: Plan) -> dict[str, Expected]:
@@ -23,6 +23,8 @@ def expected_work(context: Context, plan: Plan) -> dict[str, Expected]:
         return {}
     past: dict[str, list[PastRun]] = {}
     for row in in_order(context.ledger.ops.read(RunRecord, columns=_COLUMNS), by="started_at"):
+        if row["outcome"] == RunOutcome.BILLED:
+            continue
         seconds = (row["finished_at"] - row["started_at"]).total_seconds()
         run = PastRun(row["batches_published"], row["rows_published"], seconds)
         past.setdefault(row["table"], []).append(run)

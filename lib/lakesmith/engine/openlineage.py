@@ -18,6 +18,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lakesmith.config.secrets import revealed
 from lakesmith.contracts.model import BATCH_DATE
 from lakesmith.errors import ExitCode
 from lakesmith.ledger.columns import ColumnsRecord, TableColumns
@@ -395,7 +396,7 @@ class LineageEvents:
         key = given.api_key.get_secret_value() if given.api_key is not None else None
         auth = ApiKeyTokenProvider({"api_key": key}) if key else TokenProvider({})
         config = HttpConfig(
-            url=given.url or "",
+            url=revealed(given.url) or "",
             endpoint=given.endpoint,
             timeout=given.timeout,
             auth=auth,

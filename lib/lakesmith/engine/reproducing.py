@@ -18,6 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lakesmith.config.secrets import unresolved
 from lakesmith.contracts.declaration import METRICS, ModelDeclaration
 from lakesmith.contracts.model import BATCH_DATE
 from lakesmith.engine.context import Context
@@ -261,7 +262,7 @@ def _environment(context: Context) -> dict[str, str]:
     if settings.landing is not None:
         told["LAKESMITH__LANDING_ROOT"] = settings.landing
     if settings.mlflow.tracking_uri is not None:
-        told["LAKESMITH__MLFLOW__TRACKING_URI"] = settings.mlflow.tracking_uri
+        told["LAKESMITH__MLFLOW__TRACKING_URI"] = unresolved(settings.mlflow.tracking_uri)
     # Under spark-submit this process' JVM is not the child's.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYSPARK_GATEWAY")}
     return {**kept, **told}

@@ -46,6 +46,9 @@ __all__ = [
 
 log = logging.getLogger("lakesmith")
 
+OutcomePlace = Path | str
+"""Where an outcome record goes: a file, or an object on S3 where nobody sees the driver's files."""
+
 
 def open_context(environment: str | None, project_root: Path | None = None) -> Context:
     """The project, the settings and the ledger of one process.
@@ -172,7 +175,9 @@ def submit_training(file: Path, arguments: Sequence[str]) -> ExitCode:
     parser.add_argument("--promote", action="store_true", help="make it the champion if every gate passes")
     parser.add_argument("--if-requested", action="store_true", help="only if alerts have requested it")
     parser.add_argument("--env", default=None, help="the environment: conf/<env>.yml")
-    parser.add_argument("--outcome", type=Path, help="write what came of it to this file, as JSON")
+    parser.add_argument(
+        "--outcome", type=_place, help="write what came of it to this file or s3:// object, as JSON"
+    )
     log_to_stderr()
     options = parser.parse_args(arguments)
     try:
@@ -205,7 +210,9 @@ def submit_training(file: Path, arguments: Sequence[str]) -> ExitCode:
     return code
 
 
-def _write_training(path: Path | None, code: ExitCode, model: str, version: int | None, refused: str) -> None:
+def _write_training(
+    path: OutcomePlace | None, code: ExitCode, model: str, version: int | None, refused: str
+) -> None:
     """The outcome of a training; `version` is None where none was requested."""
     if path is None:
         return
@@ -233,7 +240,9 @@ def submit_extracts(file: Path, arguments: Sequence[str]) -> ExitCode:
     parser.add_argument("--to", dest="last", help="the last day, included")
     parser.add_argument("--again", metavar="WHY", help="also what was extracted already, for this reason")
     parser.add_argument("--env", default=None, help="the environment: conf/<env>.yml")
-    parser.add_argument("--outcome", type=Path, help="write what came of it to this file, as JSON")
+    parser.add_argument(
+        "--outcome", type=_place, help="write what came of it to this file or s3:// object, as JSON"
+    )
     log_to_stderr()
     options = parser.parse_args(arguments)
     try:
@@ -258,23 +267,39 @@ def submit_extracts(file: Path, arguments: Sequence[str]) -> ExitCode:
     return done.exit_code
 
 
-def write_extraction(path: Path, done: Extraction) -> None:
+def write_extraction(path: OutcomePlace, done: Extraction) -> None:
     """Leaves what came of an extraction where a caller finds it that cannot see the driver's exit code."""
     _leave(path, done.to_json())
 
 
-def write_outcome(path: Path, night: NightResult) -> None:
+def write_outcome(path: OutcomePlace, night: NightResult) -> None:
     """Leaves what came of a run where a caller finds it that cannot see the driver's exit code."""
     _leave(path, night.to_json())
 
 
-def _leave(path: Path, found: Mapping[str, object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+def _leave(place: OutcomePlace, found: Mapping[str, object]) -> None:
+    text = json.dumps(found, indent=2) + "\n"
+    if isinstance(place, Path):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
+        return
+    from lakesmith.aws.clients import Access
+    from lakesmith.aws.objects import leave
+
+    try:
+        # Settings may be what is wrong: the region is that of the machine.
+        leave(place, text, Access())
+    except LakesmithError as error:
+        # The exit code says as much as it can without.
+        log.error("%s", error)
+
+
+def _place(text: str) -> OutcomePlace:
+    return text if text.startswith("s3://") else Path(text)
 
 
 @contextmanager
-def outcome_in_any_case(path: Path | None) -> Iterator[None]:
+def outcome_in_any_case(path: OutcomePlace | None) -> Iterator[None]:
     """Leaves an outcome also of a command that ended before any table's turn came."""
     try:
         yield
@@ -301,7 +326,9 @@ def _parser(program: str, description: str) -> argparse.ArgumentParser:
         "--env", default=None, help="the environment: conf/<env>.yml (default: LAKESMITH_ENV, else dev)"
     )
     parser.add_argument("--force", action="store_true", help="compute fresh batches too")
-    parser.add_argument("--outcome", type=Path, help="write what came of it to this file, as JSON")
+    parser.add_argument(
+        "--outcome", type=_place, help="write what came of it to this file or s3:// object, as JSON"
+    )
     return parser
 
 

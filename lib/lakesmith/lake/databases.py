@@ -19,6 +19,7 @@ from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
+from lakesmith.config.secrets import revealed
 from lakesmith.config.sections.outside import ConnectionSettings
 from lakesmith.contracts.model import Source
 from lakesmith.contracts.queries import parse_query
@@ -257,9 +258,9 @@ def _driver(connection: ConnectionSettings, name: str) -> str:
 
 def _login(connection: ConnectionSettings) -> Mapping[str, str]:
     """What the driver is given beside the URL."""
-    login = dict(connection.properties)
-    if connection.user is not None:
-        login["user"] = connection.user
+    login = {key: revealed(value) or "" for key, value in connection.properties.items()}
+    if (user := revealed(connection.user)) is not None:
+        login["user"] = user
     if connection.password is not None:
         login["password"] = connection.password.get_secret_value()
     return login

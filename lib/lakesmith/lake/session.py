@@ -85,7 +85,7 @@ def session_settings(settings: Settings) -> dict[str, str]:
         chosen |= {f"spark.hadoop.{key}": value for key, value in settings.s3_access.hadoop_conf().items()}
     if settings.event_log is not None:
         chosen |= {"spark.eventLog.enabled": "true", "spark.eventLog.dir": settings.event_log}
-    return {**_QUICK, **chosen, **settings.spark.conf, **_FIXED}
+    return {**_QUICK, **chosen, **settings.spark.revealed_conf, **_FIXED}
 
 
 def session(settings: Settings, name: str = "lakesmith", *, by_name: bool = True) -> SparkSession:
@@ -177,7 +177,7 @@ def _pythons_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _refuse_fixed(conf: Mapping[str, str]) -> None:
+def _refuse_fixed(conf: Mapping[str, object]) -> None:
     clash = sorted(conf.keys() & _FIXED.keys())
     if clash:
         raise ConfigurationError(

@@ -90,18 +90,26 @@ def persist(doing: str, done: str, act: Callable[[], Made], settled: Callable[[]
     raise StoreUnanswered(doing, done, reason)
 
 
-def commit_once(opened: DeltaTable, table: str, act: Callable[[DeltaTable, CommitProperties], None]) -> None:
+def commit_once(
+    opened: DeltaTable,
+    table: str,
+    act: Callable[[DeltaTable, CommitProperties], None],
+    *,
+    retries: int | None = None,
+) -> None:
     """One commit to a table that others may commit to meanwhile, made once although its answer may be lost.
 
     Args:
         opened: the table; brought to its newest version when the store did not answer.
         act: commits with these properties.
+        retries: how often deltalake may try again by itself when others commit first; None leaves it to deltalake.
 
     Raises:
+        CommitFailedError: others committed first, too often.
         StoreUnanswered: the store never answered; the commit may be there or not.
     """
     mark, since = uuid.uuid4().hex, opened.version()
-    properties = CommitProperties(custom_metadata={_MARK: mark})
+    properties = CommitProperties(custom_metadata={_MARK: mark}, max_commit_retries=retries)
 
     def is_there() -> bool | None:
         opened.update_incremental()

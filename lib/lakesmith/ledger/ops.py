@@ -6,7 +6,7 @@ Owns their creation, their format version and appending. A lake written by a new
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
-from lakesmith.errors import UnsupportedTable
+from lakesmith.errors import CommitConflict, UnsupportedTable
 from lakesmith.ledger.alerts import AlertRecord
 from lakesmith.ledger.audit_trail import AuditRecord
 from lakesmith.ledger.baselines import BaselineRecord
@@ -37,6 +37,7 @@ FORMAT = 1
 
 _FORMAT_PROPERTY = "lakesmith.format"
 _COMPACT_EACH = 50
+_ONCE_ATTEMPTS = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 OPS_TABLES: dict[str, type[Record]] = {
@@ -77,14 +78,47 @@ class Ops:
         if not records:
             return
         kind = type(records[0])
+        self._write(self._open(_TABLE_OF[kind]) or self._create(_TABLE_OF[kind], kind), records)
+
+    def append_once(
+        self, kind: type[Kept], columns: Sequence[str], lacking: Callable[[pa.Table], Sequence[Kept]]
+    ) -> Sequence[Kept]:
+        """Adds what a table lacks, so that several processes that find the same lacking add it once.
+
+        Args:
+            columns: that `lacking` reads.
+            lacking: given the table's rows, the records to add; asked again where somebody else wrote meanwhile.
+
+        Returns:
+            The records that were added.
+
+        Raises:
+            CommitConflict: others wrote each time.
+        """
         table = _TABLE_OF[kind]
+        for _ in range(_ONCE_ATTEMPTS):
+            opened = self._open(table) or self._create(table, kind)
+            records = lacking(_rows(opened, kind, columns))
+            if not records:
+                return ()
+            try:
+                # deltalake's own retry would add them on top of what was not read.
+                self._write(opened, records, retries=0)
+            except CommitFailedError:
+                continue
+            return records
+        raise CommitConflict(
+            f"{table}: others wrote in all of {_ONCE_ATTEMPTS} attempts to add to it; nothing was added. Run it again"
+        )
+
+    def _write(self, opened: DeltaTable, records: Sequence[Record], retries: int | None = None) -> None:
+        kind = type(records[0])
         rows = pa.Table.from_pylist([record.to_row() for record in records], schema=kind.schema)
-        opened = self._open(table) or self._create(table, kind)
         # A table of an earlier version lacks columns that came later; they are null in its rows.
         grown = set(kind.schema.names) > {field.name for field in opened.schema().fields}
         commit_once(
             opened,
-            table,
+            _TABLE_OF[kind],
             lambda target, properties: write_deltalake(
                 target,
                 rows,
@@ -92,9 +126,10 @@ class Ops:
                 schema_mode="merge" if grown else None,
                 commit_properties=properties,
             ),
+            retries=retries,
         )
         if (opened.version() + 1) % _COMPACT_EACH == 0:
-            self._compact(table)
+            self._compact(_TABLE_OF[kind])
 
     def read(
         self,
@@ -104,20 +139,7 @@ class Ops:
         tables: Collection[str] | None = None,
     ) -> pa.Table:
         """All rows of one kind, or those of some tables; an empty table when nothing was ever written."""
-        opened = self._open(_TABLE_OF[kind])
-        schema = kind.schema if columns is None else pa.schema([kind.schema.field(name) for name in columns])
-        if opened is None:
-            # Not `empty_table`, which imports pandas, too.
-            return pa.Table.from_batches([], schema)
-        # Not `to_pyarrow_dataset`: pyarrow's datasets import pandas, half a second for a command like `status`.
-        known = {field.name for field in opened.schema().fields}
-        wanted = ", ".join(f'"{name}"' if name in known else f'NULL AS "{name}"' for name in schema.names)
-        where = ""
-        if tables is not None:
-            listed = ", ".join(f"'{table}'" for table in tables)
-            where = f' WHERE "table" IN ({listed})' if tables else " WHERE false"
-        found = QueryBuilder().register("records", opened).execute(f"SELECT {wanted} FROM records{where}")
-        return pa.RecordBatchReader.from_stream(found).read_all().cast(schema)
+        return _rows(self._open(_TABLE_OF[kind]), kind, columns, tables)
 
     def records(
         self, kind: type[Kept], *, tables: Collection[str] | None = None, until: datetime | None = None
@@ -179,6 +201,28 @@ class Ops:
             opened.optimize.compact()
         except CommitFailedError:
             log.debug("%s: another process compacted it first", table)
+
+
+def _rows(
+    opened: DeltaTable | None,
+    kind: type[Record],
+    columns: Sequence[str] | None,
+    tables: Collection[str] | None = None,
+) -> pa.Table:
+    """The rows of a table as it was opened."""
+    schema = kind.schema if columns is None else pa.schema([kind.schema.field(name) for name in columns])
+    if opened is None:
+        # Not `empty_table`, which imports pandas, too.
+        return pa.Table.from_batches([], schema)
+    # Not `to_pyarrow_dataset`: pyarrow's datasets import pandas, half a second for a command like `status`.
+    known = {field.name for field in opened.schema().fields}
+    wanted = ", ".join(f'"{name}"' if name in known else f'NULL AS "{name}"' for name in schema.names)
+    where = ""
+    if tables is not None:
+        listed = ", ".join(f"'{table}'" for table in tables)
+        where = f' WHERE "table" IN ({listed})' if tables else " WHERE false"
+    found = QueryBuilder().register("records", opened).execute(f"SELECT {wanted} FROM records{where}")
+    return pa.RecordBatchReader.from_stream(found).read_all().cast(schema)
 
 
 def in_order(found: pa.Table, by: str = "recorded_at") -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ class BatchOutcome(StrEnum):
 
 
 class RunOutcome(StrEnum):
-    """What a run came to, over all its batches."""
+    """What a run came to, over all its batches; `billed` is no outcome but an entry with what a run cost."""
 
     PUBLISHED = "published"
     UNCHANGED = "unchanged"
@@ -61,6 +61,7 @@ class RunOutcome(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
     STOPPED = "stopped"
+    BILLED = "billed"
 
 
 @dataclass(frozen=True)
@@ -241,7 +242,10 @@ class BatchRecord(Record):
 
 @dataclass(frozen=True)
 class RunRecord(Record):
-    """One run: one job, one table, some batches.
+    """One run: one job, one table, some batches. What it cost is an entry of its own, since that is known only later.
+
+    An entry of outcome `billed` repeats the run's names and times, counts nothing, and alone has a `job_run`, hours and a cost:
+    sums over all entries are right. Where a job run of the platform held no run, its entry has no table.
 
     Args:
         first, last: the earliest and the latest batch.
@@ -252,6 +256,10 @@ class RunRecord(Record):
         spark_jobs: how many jobs Spark ran for it.
         log: the file with its log; empty where none was kept, and in records from before this was written down.
         spark_ui: the page on which Spark shows it; likewise.
+        job_run: of `billed`, the platform's id of what was paid for.
+        vcpu_hours, memory_gb_hours, storage_gb_hours: of `billed`, the run's share of what the platform counted.
+        cost: of `billed`, these times the prices of the settings; None where there are none.
+        currency: of the cost.
     """
 
     run_id: str
@@ -281,6 +289,12 @@ class RunRecord(Record):
     warnings: tuple[str, ...] = ()
     log: str = ""
     spark_ui: str = ""
+    job_run: str = ""
+    vcpu_hours: float | None = None
+    memory_gb_hours: float | None = None
+    storage_gb_hours: float | None = None
+    cost: float | None = None
+    currency: str = ""
 
     schema: ClassVar[pa.Schema] = pa.schema(
         [
@@ -311,6 +325,12 @@ class RunRecord(Record):
             ("warnings", pa.string()),
             ("log", pa.string()),
             ("spark_ui", pa.string()),
+            ("job_run", pa.string()),
+            ("vcpu_hours", pa.float64()),
+            ("memory_gb_hours", pa.float64()),
+            ("storage_gb_hours", pa.float64()),
+            ("cost", pa.float64()),
+            ("currency", pa.string()),
         ]
     )
 
@@ -319,7 +339,7 @@ class RunRecord(Record):
         """The record of a row as pyarrow gives it."""
         warnings = tuple(json.loads(row["warnings"] or "[]"))
         # Null in the rows of versions that did not write them down.
-        links = {name: row.get(name) or "" for name in ("log", "spark_ui")}
+        links = {name: row.get(name) or "" for name in ("log", "spark_ui", "job_run", "currency")}
         return cls(**{**row, "outcome": RunOutcome(row["outcome"]), "warnings": warnings, **links})
 
     @property

@@ -50,6 +50,12 @@ _DEFINITIONS = (
         "table",
         "outcome",
     ),
+    _counter(
+        "lakesmith_cost_total",
+        "What runs cost as the platform counted it; no table: tables that were given up, and job runs that held no run.",
+        "table",
+        "currency",
+    ),
     _gauge("lakesmith_last_run_duration_seconds", "Wall time of the newest run.", "table"),
     _gauge("lakesmith_last_run_timestamp_seconds", "When the newest run ended.", "table"),
     _gauge(

@@ -20,7 +20,7 @@ from lakesmith.contracts.days import BatchRange
 from lakesmith.ledger.alerts import AlertRecord, open_alerts
 from lakesmith.ledger.circuit import Circuit, CircuitRecord
 from lakesmith.ledger.nights import night_records
-from lakesmith.ledger.records import QualityRecord, RunRecord
+from lakesmith.ledger.records import QualityRecord, RunOutcome, RunRecord
 from lakesmith.ledger.retraining import RetrainingRecord, standing_request
 from lakesmith.ledger.state import State
 from lakesmith.monitoring.stored import (
@@ -47,6 +47,8 @@ _RUN_COLUMNS = (
     "rows_published",
     "rows_quarantined",
     "rows_dropped",
+    "cost",
+    "currency",
 )
 _ROWS = ("read", "published", "quarantined", "dropped")
 
@@ -95,8 +97,13 @@ def _runs(watched: Watched, moment: datetime) -> Iterator[Sample]:
     rows: Counter[tuple[str, str]] = Counter()
     seconds: dict[str, float] = {}
     newest: dict[str, tuple[datetime, float]] = {}
+    costs: Counter[tuple[str, str]] = Counter()
     for run in watched.ledger.ops.read(RunRecord, columns=_RUN_COLUMNS).to_pylist():
         table = run["table"]
+        if run["outcome"] == RunOutcome.BILLED:
+            if run["cost"] is not None:
+                costs[table if table in graph.contracts else "", run["currency"]] += run["cost"]
+            continue
         # Tables that were given up would stay among the labels for ever.
         if table not in graph.contracts:
             continue
@@ -108,6 +115,7 @@ def _runs(watched: Watched, moment: datetime) -> Iterator[Sample]:
             rows[table, name] += run[f"rows_{name}"] or 0
     yield from (Sample("lakesmith_runs_total", key, number) for key, number in sorted(outcomes.items()))
     yield from (Sample("lakesmith_rows_total", key, number) for key, number in sorted(rows.items()))
+    yield from (Sample("lakesmith_cost_total", key, money) for key, money in sorted(costs.items()))
     for table in sorted(newest):
         finished, taken = newest[table]
         yield Sample("lakesmith_run_seconds_total", (table,), seconds[table])

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakesmith.config.secrets import revealed
 from lakesmith.config.settings import Settings
 from lakesmith.errors import ConfigurationError, LakesmithError
 
@@ -105,8 +106,8 @@ class ModelStore:
     @property
     def uri(self) -> str:
         """The tracking and registry URI."""
-        if self._settings.mlflow.tracking_uri is not None:
-            return self._settings.mlflow.tracking_uri
+        if (named := revealed(self._settings.mlflow.tracking_uri)) is not None:
+            return named
         return f"sqlite:///{self.local}/mlflow.db"
 
     @property

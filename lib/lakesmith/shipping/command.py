@@ -18,9 +18,20 @@ from lakesmith.config.sections.jobs import SizeSettings
 from lakesmith.config.settings import Settings
 from lakesmith.errors import ConfigurationError, UsageError
 
-__all__ = ["Cluster", "Command", "DeployMode", "Submission", "compose", "largest", "spark_submit"]
+__all__ = [
+    "ENVIRONMENT_FOLDER",
+    "Cluster",
+    "Command",
+    "DeployMode",
+    "Submission",
+    "compose",
+    "largest",
+    "packed_environment",
+    "spark_submit",
+    "told_variables",
+]
 
-_ENVIRONMENT = "environment"
+ENVIRONMENT_FOLDER = "environment"
 """The folder in which a cluster unpacks the packed Python environment, below that of each process."""
 
 _UPLOADS = "spark.kubernetes.file.upload.path"
@@ -144,11 +155,11 @@ def compose(
         f"{_PREFIX}LANDING_ROOT": settings.landing_root,
         f"{_PREFIX}LAKE_ROOT": settings.lake_root,
     }
-    told, withheld = (places, ()) if mode is DeployMode.CLIENT else _of_cluster(settings, places, environ)
+    told, withheld = (places, ()) if mode is DeployMode.CLIENT else told_variables(settings, places, environ)
     conf = {
         **_pythons(settings, submission, mode),
         **_of_kind(cluster, mode, settings, told),
-        **settings.spark.conf,
+        **settings.spark.told_conf,
     }
     options = ["--master", master, "--deploy-mode", str(mode), "--name", f"lakesmith {submission.job.stem}"]
     options += ["--driver-memory", settings.spark.driver_memory, *_size(cluster, submission.size)]
@@ -156,7 +167,7 @@ def compose(
         options += ["--jars", ",".join(map(str, submission.jars))]
     options += ["--py-files", str(submission.archive)]
     if settings.submit.environment is not None:
-        options += ["--archives", f"{_packed(settings)}#{_ENVIRONMENT}"]
+        options += ["--archives", f"{packed_environment(settings)}#{ENVIRONMENT_FOLDER}"]
     for key in sorted(conf):
         options += ["--conf", f"{key}={conf[key]}"]
     return Command(
@@ -192,13 +203,15 @@ def _refuse(cluster: Cluster, mode: DeployMode, settings: Settings) -> None:
 
 def _pythons(settings: Settings, submission: Submission, mode: DeployMode) -> dict[str, str]:
     chosen = settings.submit
-    executors = chosen.python or (f"./{_ENVIRONMENT}/bin/python" if chosen.environment is not None else None)
+    executors = chosen.python or (
+        f"./{ENVIRONMENT_FOLDER}/bin/python" if chosen.environment is not None else None
+    )
     drivers = chosen.driver_python or str(submission.python) if mode is DeployMode.CLIENT else executors
     pythons = {"spark.pyspark.python": executors, "spark.pyspark.driver.python": drivers}
     return {key: python for key, python in pythons.items() if python is not None}
 
 
-def _packed(settings: Settings) -> str:
+def packed_environment(settings: Settings) -> str:
     """The packed environment; a relative path is below the project."""
     named = str(settings.submit.environment)
     return named if "://" in named else str(settings.project_root / Path(named).expanduser())
@@ -234,7 +247,7 @@ def _of_kind(
     return conf
 
 
-def _of_cluster(
+def told_variables(
     settings: Settings, places: Mapping[str, str], environ: Mapping[str, str]
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """The variables that a driver on the cluster gets, and those that it does not: a command line can be read by others."""

@@ -69,7 +69,7 @@ class TableRuns:
         middle: median seconds of runs of one batch; None without any.
         pace: rows published a second.
         hours: of all runs.
-        cost: of these hours; None where the size has no price.
+        cost: of these hours, or as the platform counted it; None where neither is known.
     """
 
     table: str
@@ -90,12 +90,16 @@ class RunsView:
 
     Args:
         sizes: size -> hours and their cost.
-        currency: of the prices; empty where there are none.
+        currency: of the costs; empty where none is known.
+        counted: whether costs are what the platform counted, and not hours times a price.
+        other: what job runs cost that held no run of these tables.
     """
 
     tables: Sequence[TableRuns]
     sizes: Mapping[str, tuple[float, float | None]]
     currency: str
+    counted: bool
+    other: float
     durations: Chart | None
     newest: Sequence[RunRecord]
     total: int
@@ -106,19 +110,29 @@ def runs_view(snapshot: Snapshot, prices: Prices) -> RunsView:
     by_table: dict[str, list[RunRecord]] = defaultdict(list)
     for run in snapshot.runs:
         by_table[run.table].append(run)
+    bills = [entry for entry in snapshot.bills if entry.cost is not None]
+    # Prices that were given on the command line are what somebody wants to see.
+    currency = prices.currency if prices.hour else bills[-1].currency if bills else ""
+    billed: dict[str, float] = defaultdict(float)
+    for entry in bills if not prices.hour else ():
+        if entry.currency == currency:
+            billed[entry.table] += entry.cost or 0.0
     tables = [
-        _table(snapshot, table, by_table[table], prices.hour)
+        _table(snapshot, table, by_table[table], prices.hour, billed)
         for table in snapshot.tables
         if by_table.get(table)
     ]
     sizes: dict[str, tuple[float, float | None]] = {}
     for found in tables:
-        hours = sizes.get(found.size, (0.0, None))[0] + found.hours
-        sizes[found.size] = (hours, hours * prices.hour[found.size] if found.size in prices.hour else None)
+        hours, cost = sizes.get(found.size, (0.0, None))
+        known = found.cost is not None or cost is not None
+        sizes[found.size] = (hours + found.hours, (cost or 0.0) + (found.cost or 0.0) if known else None)
     return RunsView(
         tables=tables,
         sizes=sizes,
-        currency=prices.currency if prices.hour else "",
+        currency=currency,
+        counted=bool(billed),
+        other=sum(money for table, money in billed.items() if not by_table.get(table)),
         durations=_durations(snapshot),
         newest=list(reversed(snapshot.runs[-_SHOWN:])),
         total=len(snapshot.runs),
@@ -126,7 +140,11 @@ def runs_view(snapshot: Snapshot, prices: Prices) -> RunsView:
 
 
 def _table(
-    snapshot: Snapshot, table: str, runs: Sequence[RunRecord], prices: Mapping[str, float]
+    snapshot: Snapshot,
+    table: str,
+    runs: Sequence[RunRecord],
+    prices: Mapping[str, float],
+    billed: Mapping[str, float],
 ) -> TableRuns:
     size = snapshot.contract(table).resources
     single = [run.seconds for run in runs if run.batches == 1]
@@ -142,7 +160,7 @@ def _table(
         middle=median(single) if single else None,
         pace=rows / seconds if seconds else None,
         hours=hours,
-        cost=hours * prices[size] if size in prices else None,
+        cost=hours * prices[size] if size in prices else billed.get(table),
     )
 
 

@@ -23,7 +23,7 @@ from lakesmith.ledger.model_events import ModelEvent, ModelTimeline
 from lakesmith.ledger.nights import night_records
 from lakesmith.ledger.ops import in_order, now
 from lakesmith.ledger.quarantined import Quarantined, quarantined
-from lakesmith.ledger.records import NightRecord, QualityRecord, RunRecord
+from lakesmith.ledger.records import NightRecord, QualityRecord, RunOutcome, RunRecord
 from lakesmith.ledger.rule_results import RESULT_COLUMNS, RuleResult
 from lakesmith.ledger.state import BatchState
 from lakesmith.service_levels.attainment import Attainment
@@ -68,6 +68,7 @@ class Snapshot:
         alerts: those that are open, the newest first.
         alerts_known: whether any was ever opened.
         promises: how the service levels of conf/slo.yml are kept; none without the file.
+        bills: what runs cost as the platform counted it, an entry each.
     """
 
     environment: str
@@ -88,6 +89,7 @@ class Snapshot:
     alerts_known: bool
     promises: Sequence[Attainment]
     runs_by_id: Mapping[tuple[str, str], RunRecord] = field(default_factory=dict)
+    bills: Sequence[RunRecord] = ()
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -132,7 +134,8 @@ def read_snapshot(context: Context) -> Snapshot:
     nights = all_nights(context)
     states = context.judge.judge(nights) if nights is not None else {}
     told = ledger.known(AlertRecord)
-    runs = [RunRecord.from_row(row) for row in in_order(ledger.ops.read(RunRecord), by="started_at")]
+    recorded = [RunRecord.from_row(row) for row in in_order(ledger.ops.read(RunRecord), by="started_at")]
+    runs = [run for run in recorded if run.outcome is not RunOutcome.BILLED]
     return Snapshot(
         environment=context.settings.environment,
         lake_root=context.settings.lake_root,
@@ -151,6 +154,7 @@ def read_snapshot(context: Context) -> Snapshot:
         alerts=sorted(open_alerts(told).values(), key=lambda alert: alert.opened_at, reverse=True),
         alerts_known=bool(told),
         promises=service_levels(context.project, ledger, moment),
+        bills=[entry for entry in recorded if entry.outcome is RunOutcome.BILLED],
         runs_by_id={(run.table, run.run_id): run for run in runs},
     )
 

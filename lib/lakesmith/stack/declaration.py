@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from lakesmith.config.secrets import revealed
 from lakesmith.config.settings import Settings
 from lakesmith.stack.database import choose_database
 from lakesmith.stack.keys import AIRFLOW_USER, DATABASE_USER, Keys
@@ -63,7 +64,7 @@ def declare(settings: Settings, places: Places) -> Declaration:
 
 def _with_own(settings: Settings, service: Service) -> Service:
     """The service with the variables that the settings add."""
-    own = {name.upper(): value for name, value in settings.stack.environment.items()}
+    own = {name.upper(): revealed(value) or "" for name, value in settings.stack.environment.items()}
     return replace(service, environment={**service.environment, **own})
 
 

@@ -58,6 +58,24 @@ AIRFLOW = {
     "maintenance": "0 5 * * 0",
     "approval": False,
 }
+EMR = {
+    "application": None,
+    "role": None,
+    "code": None,
+    "outcomes": None,
+    "log_group": None,
+    "log_uri": None,
+    "log_key": None,
+    "driver_cores": 2,
+    "disk": "20g",
+    "timeout": 43200,
+    "poll": 5,
+    "patience": 600,
+    "prices.vcpu_hour": None,
+    "prices.memory_gb_hour": None,
+    "prices.storage_gb_hour": None,
+    "prices.currency": "USD",
+}
 AWS = {"region": None, "endpoint": None, "attempts": 8, "connect_timeout": 10, "read_timeout": 60}
 S3 = {"endpoint": None, "path_style": False, "kms_key": None}
 
@@ -229,6 +247,7 @@ def test_effective_lists_every_setting_with_its_origin(write: Write) -> None:
         *(EffectiveSetting(f"airflow.{key}", value, "default") for key, value in AIRFLOW.items()),
         *(EffectiveSetting(f"aws.{key}", value, "default") for key, value in AWS.items()),
         *(EffectiveSetting(f"s3.{key}", value, "default") for key, value in S3.items()),
+        *(EffectiveSetting(f"emr.{key}", value, "default") for key, value in EMR.items()),
         EffectiveSetting(
             "storage_options.aws_secret_access_key",
             "********",
@@ -407,7 +426,7 @@ def test_of_two_variables_the_deeper_one_wins(write: Write) -> None:
 ALLOWED = (
     "landing_root, lake_root, jars_dir, clean_build, spark, submit, log, lease, publish, staging, quality, serving, "
     "retention, maintenance, monitoring, mlflow, openlineage, alerts, connections, stack, airflow, "
-    "aws, s3, storage_options, parameters, models"
+    "aws, s3, emr, storage_options, parameters, models"
 )
 
 

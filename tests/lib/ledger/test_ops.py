@@ -4,10 +4,11 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from lakesmith.errors import UnsupportedTable
+from lakesmith.errors import CommitConflict, UnsupportedTable
 from lakesmith.ledger.history import Ledger
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.ops import FORMAT, Ops
@@ -31,6 +32,33 @@ RECORD = BatchRecord(
     inputs=(InputRead("lines", "silver.readings", 7, "w", ("2023-12-31",), ({"path": "x.csv", "size": 1},)),),
     settings={"tariff": 2},
     files="f",
+)
+
+RUN = RunRecord(
+    run_id="r1",
+    table="gold.usage",
+    first=date(2024, 1, 1),
+    last=date(2024, 1, 2),
+    started_at=MOMENT,
+    finished_at=MOMENT,
+    outcome=RunOutcome.PUBLISHED,
+    exit_code=0,
+    retryable=False,
+    error="",
+    batches=2,
+    batches_published=2,
+    batches_rejected=0,
+    rows_read=None,
+    rows_published=5,
+    rows_quarantined=0,
+    rows_dropped=0,
+    version=1,
+    job="jobs/gold/usage.py",
+    code_version="c0ffee",
+    lakesmith_version="0.1.0",
+    environment="dev",
+    spark_application="local-1",
+    spark_jobs=4,
 )
 
 
@@ -100,32 +128,7 @@ def test_a_rejection_does_not_hide_what_stands(lake: LakeLocation) -> None:
 def test_runs_of_a_version_without_links_have_none(
     lake: LakeLocation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = RunRecord(
-        run_id="r1",
-        table="gold.usage",
-        first=date(2024, 1, 1),
-        last=date(2024, 1, 2),
-        started_at=MOMENT,
-        finished_at=MOMENT,
-        outcome=RunOutcome.PUBLISHED,
-        exit_code=0,
-        retryable=False,
-        error="",
-        batches=2,
-        batches_published=2,
-        batches_rejected=0,
-        rows_read=None,
-        rows_published=5,
-        rows_quarantined=0,
-        rows_dropped=0,
-        version=1,
-        job="jobs/gold/usage.py",
-        code_version="c0ffee",
-        lakesmith_version="0.1.0",
-        environment="dev",
-        spark_application="local-1",
-        spark_jobs=4,
-    )
+    run = RUN
     with monkeypatch.context() as earlier:
         links = [RunRecord.schema.get_field_index(name) for name in ("spark_ui", "log")]
         schema = RunRecord.schema.remove(links[0]).remove(links[1])
@@ -146,3 +149,38 @@ def test_provenance_comes_back_from_a_commit() -> None:
 @pytest.mark.parametrize("metadata", [None, "", "words", "[]", '{"lakesmith": 99}'])
 def test_commits_of_others_have_no_provenance(metadata: str | None) -> None:
     assert Provenance.from_commit({"userMetadata": metadata}) is None
+
+
+BILLED = ("job_run", "vcpu_hours", "memory_gb_hours", "storage_gb_hours", "cost", "currency")
+
+
+def test_a_cost_is_added_to_runs_of_a_version_without_any(
+    lake: LakeLocation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ops = Ops(lake)
+    with monkeypatch.context() as earlier:
+        names = [name for name in RunRecord.schema.names if name not in BILLED]
+        earlier.setattr(RunRecord, "schema", pa.schema([RunRecord.schema.field(name) for name in names]))
+        ops.append([RUN])
+    billed = replace(RUN, outcome=RunOutcome.BILLED, job_run="00f1", vcpu_hours=2.0, cost=0.1, currency="USD")
+
+    def lacking(rows: pa.Table) -> list[RunRecord]:
+        return [] if "00f1" in rows["job_run"].to_pylist() else [billed]
+
+    assert ops.append_once(RunRecord, ["job_run"], lacking) == [billed]
+    assert ops.append_once(RunRecord, ["job_run"], lacking) == ()
+    assert [RunRecord.from_row(row) for row in ops.read(RunRecord).to_pylist()] == [billed, RUN]
+
+
+def test_whoever_always_comes_second_gives_up_and_says_so(lake: LakeLocation) -> None:
+    ops = Ops(lake)
+
+    def lacking(rows: pa.Table) -> list[RunRecord]:
+        Ops(lake).append([RUN])
+        return [replace(RUN, run_id="mine")]
+
+    with pytest.raises(
+        CommitConflict, match=r"ops.runs: others wrote in all of 20 attempts to add to it; nothing was"
+    ):
+        ops.append_once(RunRecord, ["run_id"], lacking)
+    assert set(ops.read(RunRecord)["run_id"].to_pylist()) == {"r1"}

@@ -120,6 +120,25 @@ def test_nothing_is_unreadable(exported: Callable[[str], Values]) -> None:
     assert set(exported("lakesmith_unreadable").values()) == {0.0}
 
 
+def test_what_the_platform_counted_is_a_cost_and_no_run(tmp_path: Path) -> None:
+    root = tmp_path / "meters"
+    shutil.copytree(METERS, root)
+    meters = Workspace(root)
+    ops = meters.context().ledger.ops
+    billed = {"outcome": RunOutcome.BILLED, "cost": 0.25, "currency": "EUR", "job_run": "1"}
+    tables = ("gold.usage", "")
+    ops.append([run_record("gold.usage", 9), *(run_record(table, 9, **billed) for table in tables)])
+    found = [s for s in readings(look(meters), datetime(2024, 1, 9, tzinfo=UTC)) if s.value]
+
+    assert [(s.labels, s.value) for s in found if s.metric == "lakesmith_cost_total"] == [
+        (("", "EUR"), 0.25),
+        (("gold.usage", "EUR"), 0.25),
+    ]
+    assert [(s.labels, s.value) for s in found if s.metric == "lakesmith_runs_total"] == [
+        (("gold.usage", "published"), 1)
+    ]
+
+
 def test_runs_are_counted_and_tables_that_were_given_up_are_not(exported: Callable[[str], Values]) -> None:
     assert exported("lakesmith_runs_total") == {
         ("gold.usage", "failed"): 1,

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from command_lines import Ask
+from lakesmith.aws.emr import JobRun, JobState, Usage
+from lakesmith.config.sections.aws import EmrPrices
 from lakesmith.errors import UsageError
+from lakesmith.ledger.ops import now
+from lakesmith.ledger.records import RunRecord
+from lakesmith.shipping.emr_bill import entries
 from lakesmith.site.build import build_site
 from lakesmith.site.runs import Prices, runs_view
 from lakesmith.site.snapshot import read_snapshot
@@ -33,6 +38,35 @@ def test_cost_is_the_hours_of_runs_by_the_price_of_their_size(lake: Workspace) -
     assert cost == pytest.approx(0.5)
     assert view.currency == "EUR"
     assert [run.table for run in view.newest[:1]] == ["gold.usage"]
+
+
+def test_cost_is_what_the_platform_counted_where_it_did(tmp_path: Path) -> None:
+    lake = make_troubled_lake(tmp_path / "meters")
+    ops = lake.context().ledger.ops
+    runs = [
+        RunRecord.from_row(row) for row in ops.read(RunRecord).to_pylist() if row["table"] != "gold.usage"
+    ]
+    job_run = JobRun("1", "lakesmith night", JobState.SUCCESS, created_at=now(), used=Usage(1, 4, 0))
+    prices = EmrPrices(vcpu_hour=1, memory_gb_hour=0.25, storage_gb_hour=0, currency="EUR")
+    ops.append([*entries(job_run, runs, prices, "dev"), *entries(job_run, [], prices, "dev")])
+
+    view = runs_view(read_snapshot(lake.context()), Prices())
+
+    assert {t.table: (t.runs, t.cost) for t in view.tables} == {
+        "bronze.readings": (1, 1.0),
+        "silver.readings": (1, 1.0),
+        "gold.usage": (8, None),
+    }
+    assert (view.currency, view.counted, view.other, view.sizes["small"][1], view.total) == (
+        "EUR",
+        True,
+        2,
+        2,
+        10,
+    )
+    build_site(lake.context(), tmp_path / "site")
+    text = (tmp_path / "site/runs.html").read_text()
+    assert "2 EUR more went to job runs that held no run of these tables" in text
 
 
 def test_without_prices_hours_are_told_and_no_money(lake: Workspace, tmp_path: Path) -> None:

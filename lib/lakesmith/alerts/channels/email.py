@@ -9,7 +9,9 @@ from email.utils import formatdate, make_msgid
 
 from lakesmith.alerts.channels.channel import Undelivered
 from lakesmith.alerts.messages import Message
+from lakesmith.config.secrets import revealed
 from lakesmith.config.sections.alerts import EmailSettings
+from lakesmith.errors import LakesmithError
 
 __all__ = ["EmailChannel"]
 
@@ -46,6 +48,9 @@ class EmailChannel:
             raise Undelivered(self.name, f"{where} answered {error.smtp_code}") from None
         except smtplib.SMTPRecipientsRefused as error:
             raise Undelivered(self.name, f"{where} refused all {len(error.recipients)} addresses") from None
+        except LakesmithError as error:
+            # A secret that is not to be had; its reference is none.
+            raise Undelivered(self.name, str(error)) from None
         except ssl.SSLError as error:
             raise Undelivered(
                 self.name, f"{where}: TLS failed ({error.reason or 'no reason given'})"
@@ -74,8 +79,8 @@ class EmailChannel:
         try:
             if given.security == "starttls":
                 server.starttls(context=ssl.create_default_context())
-            if given.username is not None and given.password is not None:
-                server.login(given.username, given.password.get_secret_value())
+            if (username := revealed(given.username)) is not None and given.password is not None:
+                server.login(username, given.password.get_secret_value())
         except BaseException:
             server.close()
             raise

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lakesmith.alerts.channels.channel import Undelivered
 from lakesmith.alerts.messages import Message
-from lakesmith.aws.sns import SnsRefused, publish
+from lakesmith.aws.clients import Access, AwsError
+from lakesmith.aws.sns import publish
 from lakesmith.config.sections.alerts import SnsSettings
 from lakesmith.errors import ExtraMissing
 
@@ -23,9 +24,11 @@ class SnsChannel:
 
     def __init__(self, settings: SnsSettings, timeout: float) -> None:
         assert settings.topic is not None
-        self._settings = settings
         self._topic = settings.topic
-        self._timeout = timeout
+        # An alert that waits for long is none: fewer attempts than elsewhere.
+        self._access = Access(
+            settings.region, settings.endpoint, attempts=2, connect_timeout=timeout, read_timeout=timeout
+        )
         self.least: str = settings.least
 
     def send(self, message: Message) -> None:
@@ -39,12 +42,10 @@ class SnsChannel:
                 self._topic,
                 message.title,
                 message.text,
+                self._access,
                 severity=message.gravest or "resolved",
-                region=self._settings.region,
-                endpoint=self._settings.endpoint,
-                timeout=self._timeout,
             )
-        except SnsRefused as error:
-            raise Undelivered(self.name, error.reason) from None
+        except AwsError as error:
+            raise Undelivered(self.name, error.code) from None
         except ExtraMissing as error:
             raise Undelivered(self.name, f"{error.package} is not installed") from None

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from lakesmith.alerts.channels.channel import Undelivered
 from lakesmith.alerts.messages import Line, Message
 from lakesmith.config.sections.alerts import WebhookSettings
+from lakesmith.errors import LakesmithError
 
 __all__ = ["WebhookChannel"]
 
@@ -37,7 +38,7 @@ class WebhookChannel:
 
     def __init__(self, settings: WebhookSettings, timeout: float) -> None:
         assert settings.url is not None
-        self._url = settings.url.get_secret_value()
+        self._secret = settings.url
         self._timeout = timeout
         self.least: str = settings.least
 
@@ -47,6 +48,13 @@ class WebhookChannel:
         Raises:
             Undelivered: there was no answer, or another than 2xx.
         """
+        try:
+            self._url = self._secret.get_secret_value()
+        except LakesmithError as error:
+            # The URL stands elsewhere and is not to be had.
+            raise Undelivered(self.name, str(error)) from None
+        if not self._url.startswith(("https://", "http://")):
+            raise Undelivered(self.name, "its URL begins with neither https:// nor http://")
         body = json.dumps(payload(message)).encode()
         for left in reversed(range(_ATTEMPTS)):
             try:

@@ -14,7 +14,9 @@ from pydantic import (
     model_validator,
 )
 
+from lakesmith.config.secrets import SecretReference
 from lakesmith.config.sections.values import (
+    MaybeSecret,
     Seconds,
     Secret,
     Section,
@@ -78,6 +80,8 @@ class WebhookSettings(Section):
     @field_validator("url")
     @classmethod
     def _http(cls, value: SecretStr | None) -> SecretStr | None:
+        if isinstance(value, SecretReference):
+            return value
         if value is not None and not value.get_secret_value().startswith(("https://", "http://")):
             raise ValueError("expected a URL that begins with https:// or http://")
         return value
@@ -97,7 +101,7 @@ class EmailSettings(Section):
     host: str | None = None
     port: Annotated[PositiveInt, Field(le=65535)] = 587
     security: Literal["none", "starttls", "tls"] = "starttls"
-    username: str | None = None
+    username: MaybeSecret = None
     password: Secret = None
     sender: str | None = None
     to: Texts = ()

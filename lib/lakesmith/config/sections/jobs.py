@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, field_validator
 
+from lakesmith.config.secrets import revealed
 from lakesmith.config.sections.values import Conf, Memory, Section, seconds
 
 __all__ = [
@@ -43,6 +44,16 @@ class SparkSettings(Section):
     event_log: str | None = None
     history_url: str | None = None
     conf: Conf = Field(default_factory=dict, repr=False)
+
+    @property
+    def told_conf(self) -> dict[str, str]:
+        """`conf` for a command line, which others can read: without what the session looks up itself."""
+        return {key: value for key, value in self.conf.items() if isinstance(value, str)}
+
+    @property
+    def revealed_conf(self) -> dict[str, str]:
+        """`conf` with its secrets, for a session."""
+        return {key: revealed(value) or "" for key, value in self.conf.items()}
 
 
 class SizeSettings(Section):

@@ -10,6 +10,7 @@ from lakesmith.config.sections.values import (
     SECRET_NAME,
     USER_INFO,
     Conf,
+    MaybeSecret,
     Seconds,
     Secret,
     Section,
@@ -23,7 +24,7 @@ _DRIVERS = {"jdbc:postgresql:": "org.postgresql.Driver"}
 class MlflowSettings(Section):
     """MLflow. `tracking_uri`: its server; None stands for the store beside a local lake."""
 
-    tracking_uri: str | None = Field(default=None, repr=False)  # may hold a user's password
+    tracking_uri: MaybeSecret = Field(default=None, repr=False)  # may hold a user's password
 
 
 class OpenLineageSettings(Section):
@@ -42,7 +43,7 @@ class OpenLineageSettings(Section):
     transport: Literal["file", "http"] | None = None
     namespace: str = "lakesmith"
     path: str | None = None
-    url: str | None = Field(default=None, repr=False)  # may hold a user's password
+    url: MaybeSecret = Field(default=None, repr=False)  # may hold a user's password
     endpoint: str = "api/v1/lineage"
     timeout: Seconds = 5
     api_key: SecretStr | None = None
@@ -69,7 +70,7 @@ class ConnectionSettings(Section):
     """
 
     url: str
-    user: str | None = None
+    user: MaybeSecret = None
     password: Secret = None
     driver: str | None = None
     timeout: Seconds = 3600

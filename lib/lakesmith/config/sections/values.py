@@ -18,6 +18,7 @@ __all__ = [
     "Conf",
     "Day",
     "Days",
+    "MaybeSecret",
     "Memory",
     "Port",
     "Seconds",
@@ -117,5 +118,7 @@ Seconds = Annotated[PositiveInt, BeforeValidator(seconds)]
 Days = Annotated[PositiveInt, BeforeValidator(days)]
 Day = Annotated[date | None, BeforeValidator(_calendar_day)]
 Memory = Annotated[str, BeforeValidator(_memory_size)]
-Conf = Annotated[Mapping[str, str], BeforeValidator(_conf_text)]
+Conf = Annotated[Mapping[str, str | SecretStr], BeforeValidator(_conf_text)]
+MaybeSecret = str | SecretStr | None
+"""A text that may hold a secret, and so may be a reference to one."""
 Port = Annotated[PositiveInt, Field(le=HIGHEST_PORT)]
