@@ -9,12 +9,12 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from lakesmith.aws.clients import Access, AwsError, client, typed_errors
+from lakesmith.aws.clients import Access
+from lakesmith.aws.s3 import S3Access, S3Folder
 
 __all__ = ["Parcel", "leave", "read", "send"]
 
 _CHUNK = 1 << 20
-_GONE = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,11 @@ def send(parcel: Parcel, access: Access) -> bool:
     Raises:
         AwsError: S3 did not take it; nothing half-sent is visible.
     """
-    s3 = client("s3", access)
-    bucket, key = _parts(parcel.uri)
-    doing, undone = f"send {parcel.file.name} to {parcel.uri}", "Nothing of it is visible there"
-    try:
-        with typed_errors("s3", doing, undone):
-            s3.head_object(Bucket=bucket, Key=key)
-    except AwsError as error:
-        if error.code not in _GONE:
-            raise
-    else:
+    folder, path = _placed(parcel.uri, access)
+    if folder.look(path) is not None:
         return False
-    # Not `upload_file`, whose errors no longer say what S3 answered.
-    with typed_errors("s3", doing, undone), parcel.file.open("rb") as content:
-        s3.upload_fileobj(content, bucket, key)
+    with parcel.file.open("rb") as content:
+        folder.upload(path, content)
     return True
 
 
@@ -70,11 +61,8 @@ def leave(uri: str, text: str, access: Access) -> None:
     Raises:
         AwsError: S3 did not take it.
     """
-    bucket, key = _parts(uri)
-    with typed_errors("s3", f"write {uri}", "It was not written"):
-        client("s3", access).put_object(
-            Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json"
-        )
+    folder, path = _placed(uri, access)
+    folder.write(path, text.encode(), ContentType="application/json")
 
 
 def read(uri: str, access: Access) -> str | None:
@@ -83,17 +71,11 @@ def read(uri: str, access: Access) -> str | None:
     Raises:
         AwsError: S3 did not give it.
     """
-    bucket, key = _parts(uri)
-    try:
-        with typed_errors("s3", f"read {uri}"):
-            found: bytes = client("s3", access).get_object(Bucket=bucket, Key=key)["Body"].read()
-    except AwsError as error:
-        if error.code in _GONE:
-            return None
-        raise
-    return found.decode()
+    folder, path = _placed(uri, access)
+    found = folder.read(path)
+    return None if found is None else found.content.decode()
 
 
-def _parts(uri: str) -> tuple[str, str]:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
+def _placed(uri: str, access: Access) -> tuple[S3Folder, str]:
+    bucket, _, path = uri.removeprefix("s3://").partition("/")
+    return S3Folder(f"s3://{bucket}", S3Access(access)), path

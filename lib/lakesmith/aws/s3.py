@@ -7,12 +7,13 @@ where there is nothing yet, or only over what was read. The store's own clock co
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, BinaryIO
 
 from lakesmith.aws.clients import Access, client, typed_errors
 
@@ -280,6 +281,16 @@ class S3Folder:
         )
         return None if answer is None else str(answer["ETag"])
 
+    def upload(self, path: str, content: BinaryIO) -> None:
+        """Writes a stream of any length, by parts where one request does not suffice; visible once it is whole.
+
+        Raises:
+            AwsError: as `below`.
+        """
+        # Not `upload_file`, whose errors no longer say what S3 answered.
+        done = "Nothing of it is visible there"
+        self._ask("send", path, "upload_fileobj", done=done, Fileobj=content, ExtraArgs=self._encryption)
+
     def copy(self, source: str, target: str) -> None:
         """Copies an object inside the store.
 
@@ -302,8 +313,9 @@ class S3Folder:
 
     @property
     def client(self) -> Any:
-        """boto3's client; one in a process for each way to reach S3."""
-        return _client(self.s3.access)
+        """boto3's client; one in a process for each way to reach S3, as settings and variables have it."""
+        variables = frozenset(item for item in os.environ.items() if item[0].startswith("AWS_"))
+        return _client(self.s3.access, variables)
 
     def _pages(self, below: str, call: str, **options: str) -> Iterator[dict[str, Any]]:
         prefix = self.key(below.strip("/"))
@@ -325,11 +337,13 @@ class S3Folder:
             return {}
         return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.s3.kms_key}
 
-    def _ask(self, doing: str, path: str, call: str, **arguments: Any) -> dict[str, Any] | None:
+    def _ask(
+        self, doing: str, path: str, call: str, *, done: str = "", **arguments: Any
+    ) -> dict[str, Any] | None:
         """A call's answer, empty where it has none; None where the object is not there, or not as the condition wants it."""
         from botocore.exceptions import ClientError
 
-        with typed_errors("s3", f"{doing} {self.uri}/{path}"):
+        with typed_errors("s3", f"{doing} {self.uri}/{path}", done):
             try:
                 return getattr(self.client, call)(Bucket=self.bucket, Key=self.key(path), **arguments) or {}
             except ClientError as error:
@@ -403,5 +417,5 @@ def _answered_at(answer: dict[str, Any]) -> datetime:
 
 
 @lru_cache(maxsize=8)
-def _client(access: Access) -> Any:
+def _client(access: Access, variables: frozenset[tuple[str, str]]) -> Any:  # boto3 reads them by itself
     return client("s3", access)

@@ -168,7 +168,8 @@ class Settings(Section):
     def s3_access(self) -> S3Access:
         """How S3 is reached, whoever reaches for it."""
         endpoint = self.s3.endpoint or self.aws.endpoint
-        access = replace(self.aws.access, endpoint=endpoint, path_style=self.s3.path_style)
+        path_style = self.s3.path_style or self.aws.access.path_style
+        access = replace(self.aws.access, endpoint=endpoint, path_style=path_style)
         return S3Access(access, self.s3.kms_key)
 
     @property

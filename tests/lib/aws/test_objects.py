@@ -50,12 +50,12 @@ def test_a_bucket_that_is_not_there_is_an_error(access: Access, tmp_path: Path) 
         send(Parcel.of(tmp_path / "night.py", "s3://nowhere"), access)
 
 
-def test_one_who_may_not_write_is_told_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_who_may_not_look_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     set_credentials(monkeypatch)
     (tmp_path / "night.py").write_text("night = 1\n")
     parcel = Parcel.of(tmp_path / "night.py", "s3://code")
     with answering(lambda _: Answer(status=403)) as (address, _), pytest.raises(AwsDenied) as told:
         send(parcel, Access(region="us-east-1", endpoint=address, path_style=True))
     assert str(told.value).startswith(
-        f"send night.py to {parcel.uri}: s3 does not allow it (403: Forbidden). Nothing of it is visible there. Give the right"
+        f"look at {parcel.uri}: s3 does not allow it (403: Forbidden). Give the right"
     )
