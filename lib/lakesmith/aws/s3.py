@@ -58,8 +58,8 @@ class S3Access:
     kms_key: str | None = None
 
     def deltalake_options(self) -> dict[str, str]:
-        """The same as deltalake names it; credentials it finds by itself."""
-        options = {"AWS_VIRTUAL_HOSTED_STYLE_REQUEST": str(not self.access.path_style).lower()}
+        """The same as deltalake names it; credentials it finds by itself, and buckets stand in the path, as it has them by default."""
+        options = {}
         if self.access.region:
             options["AWS_REGION"] = self.access.region
         if self.access.endpoint:

@@ -114,7 +114,6 @@ def test_every_library_is_told_the_same() -> None:
     access = Access(region="eu-central-1", endpoint="http://127.0.0.1:5000", path_style=True)
     s3 = S3Access(access, kms_key="arn:aws:kms:eu-central-1:111122223333:key/abc")
     assert s3.deltalake_options() == {
-        "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
         "AWS_REGION": "eu-central-1",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:5000",
         "AWS_ALLOW_HTTP": "true",
@@ -132,7 +131,7 @@ def test_every_library_is_told_the_same() -> None:
         "fs.s3a.encryption.algorithm": "SSE-KMS",
         "fs.s3a.encryption.key": "arn:aws:kms:eu-central-1:111122223333:key/abc",
     }
-    assert S3Access().deltalake_options() == {"AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "true"}
+    assert S3Access().deltalake_options() == {}
 
 
 def test_what_is_written_is_encrypted_by_the_key_of_the_settings(store: ObjectStore) -> None:

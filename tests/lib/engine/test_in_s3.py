@@ -153,7 +153,7 @@ def test_a_lake_in_s3_is_the_one_on_a_disk(
         if version.path.endswith(".parquet") and "_delta_log" not in version.path
     ]
     named = [table["customer_id"].to_pylist() for table in kept if "customer_id" in table.column_names]
-    assert len(kept) > len(named) > 0
+    assert named
     assert not [ids for ids in named if int(CUSTOMER) in ids]
     found = {
         name: [(t["table"], t["batches"], t["rows"], t["old_files"]) for t in answer["tables"]]
