@@ -110,7 +110,7 @@ resource "aws_s3_bucket_policy" "state" {
       {
         Sid       = "TlsOnly"
         Effect    = "Deny"
-        Principal = "*"
+        Principal = { AWS = "*" }
         Action    = "s3:*"
         Resource  = [aws_s3_bucket.state.arn, "${aws_s3_bucket.state.arn}/*"]
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
@@ -197,7 +197,9 @@ locals {
         Resource = "arn:aws:emr-serverless:${var.region}:${local.account_id}:/applications/*"
       },
       { Sid = "Image", Effect = "Allow", Action = ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer"], Resource = module.registry.repository_arn },
-      { Sid = "Archives", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject"], Resource = [for environment in var.environments : "arn:aws:s3:::${var.project}-${environment}-artifacts-${local.account_id}/releases/*"] },
+      { Sid = "Archives", Effect = "Allow", Action = ["s3:PutObject"], Resource = [for environment in var.environments : "arn:aws:s3:::${var.project}-${environment}-artifacts-${local.account_id}/releases/*"] },
+      { Sid = "Dags", Effect = "Allow", Action = ["s3:DeleteObject", "s3:PutObject"], Resource = [for environment in var.environments : "arn:aws:s3:::${var.project}-${environment}-dags-${local.account_id}/*"] },
+      { Sid = "DagBuckets", Effect = "Allow", Action = ["s3:ListBucket"], Resource = [for environment in var.environments : "arn:aws:s3:::${var.project}-${environment}-dags-${local.account_id}"] },
       {
         Sid       = "ArchivesKey"
         Effect    = "Allow"

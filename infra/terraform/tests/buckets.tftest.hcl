@@ -54,7 +54,7 @@ run "buckets" {
     condition = alltrue([
       for kind in keys(aws_s3_bucket.this) : anytrue([
         for statement in jsondecode(aws_s3_bucket_policy.this[kind].policy).Statement :
-        statement.Effect == "Deny" && statement.Principal == "*" && statement.Action == "s3:*" && try(statement.Condition.Bool["aws:SecureTransport"], "") == "false" &&
+        statement.Effect == "Deny" && try(statement.Principal.AWS, "") == "*" && statement.Action == "s3:*" && try(statement.Condition.Bool["aws:SecureTransport"], "") == "false" &&
         try(statement.Resource, null) == ["arn:aws:s3:::lakesmith-prod-${kind}-123456789012", "arn:aws:s3:::lakesmith-prod-${kind}-123456789012/*"]
       ])
     ])
@@ -90,7 +90,7 @@ run "only_the_pipeline_writes_tables" {
       ]) == {
       Sid         = "OnlyThePipelineWrites"
       Effect      = "Deny"
-      Principal   = "*"
+      Principal   = { AWS = "*" }
       Action      = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:PutObjectAcl", "s3:PutObjectTagging", "s3:RestoreObject"]
       NotResource = "arn:aws:s3:::lakesmith-prod-lake-123456789012/lake/ops/model_events/*"
       Condition   = { ArnNotEquals = { "aws:PrincipalArn" = ["arn:aws:iam::123456789012:role/lakesmith-prod-pipeline", "arn:aws:iam::123456789012:role/recovery"] } }

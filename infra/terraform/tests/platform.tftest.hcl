@@ -23,7 +23,10 @@ run "whole" {
     error_message = "Every part is there."
   }
   assert {
-    condition     = toset(keys(output.settings)) == toset(["landing_root", "lake_root", "mlflow.tracking_uri", "alerts.sns.topic", "alerts.sns.region"]) || length(setsubtract(["landing_root", "lake_root", "mlflow.tracking_uri", "alerts.sns.topic"], keys(output.settings))) == 0
+    condition = sort(keys(output.settings)) == tolist([
+      "alerts.sns.region", "alerts.sns.topic", "aws.region", "emr.application", "emr.code", "emr.log_group", "emr.log_key", "emr.outcomes",
+      "emr.role", "lake_root", "landing_root", "mlflow.tracking_uri", "s3.kms_key",
+    ])
     error_message = "What the settings need is put out."
   }
 }

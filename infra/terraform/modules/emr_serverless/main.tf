@@ -51,4 +51,9 @@ resource "aws_emrserverless_application" "this" {
     livy_endpoint_enabled = false
     studio_enabled        = false
   }
+
+  lifecycle {
+    # The first image is named here; later ones come with a release, and going back to one is the same command.
+    ignore_changes = [image_configuration]
+  }
 }

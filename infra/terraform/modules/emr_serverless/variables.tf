@@ -6,10 +6,10 @@ variable "name" {
 variable "release_label" {
   type        = string
   description = "EMR's release: Spark 4.0.2 and Delta 4.0.1, which requirements/constraints.txt pins."
-  default     = "emr-spark-8.0.0"
+  default     = "emr-spark-8.0"
   validation {
-    condition     = can(regex("^emr-(spark-)?[0-9]+\\.[0-9]+(\\.[0-9]+|-preview)$", var.release_label))
-    error_message = "A release of EMR, as emr-spark-8.0.0."
+    condition     = can(regex("^emr-(spark-)?[0-9]+(\\.[0-9]+){1,2}(-preview)?$", var.release_label))
+    error_message = "A release of EMR, as emr-spark-8.0."
   }
 }
 

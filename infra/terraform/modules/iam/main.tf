@@ -64,6 +64,13 @@ locals {
       },
       { Sid = "Data", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = var.key_arns["data"] },
       { Sid = "Messages", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = var.key_arns["messages"] },
+      {
+        Sid       = "LogKey"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = var.key_arns["logs"]
+        Condition = { StringEquals = { "kms:ViaService" = "logs.${var.region}.amazonaws.com" } }
+      },
       { Sid = "Alerts", Effect = "Allow", Action = "sns:Publish", Resource = var.topic_arn },
       {
         Sid      = "Logs"

@@ -68,7 +68,7 @@ resource "aws_sns_topic_policy" "alerts" {
       {
         Sid       = "TlsOnly"
         Effect    = "Deny"
-        Principal = "*"
+        Principal = { AWS = "*" }
         Action    = "sns:Publish"
         Resource  = aws_sns_topic.alerts.arn
         Condition = { Bool = { "aws:SecureTransport" = "false" } }

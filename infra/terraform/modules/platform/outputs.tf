@@ -4,9 +4,17 @@ output "settings" {
     {
       "landing_root"      = module.buckets.landing_root
       "lake_root"         = module.buckets.lake_root
+      "aws.region"        = local.region
+      "s3.kms_key"        = module.kms.arns["data"]
+      "emr.role"          = module.iam.role_arns["pipeline"]
+      "emr.code"          = "s3://${module.buckets.names["artifacts"]}/releases"
+      "emr.outcomes"      = "s3://${module.buckets.names["artifacts"]}/outcomes"
+      "emr.log_group"     = module.monitoring.job_log_group
+      "emr.log_key"       = module.kms.arns["logs"]
       "alerts.sns.topic"  = module.monitoring.topic_arn
       "alerts.sns.region" = local.region
     },
+    { for application in module.emr_serverless : "emr.application" => application.application_id },
     { for server in module.mlflow : "mlflow.tracking_uri" => server.tracking_uri },
   )
 }
