@@ -1,7 +1,7 @@
-"""The modules of an environment applied to an emulator of Amazon's services, planned again and destroyed. Run by `make terraform`.
+"""The modules of an environment on an emulator of Amazon's services: applied, planned again, destroyed. `make terraform` runs it.
 
-Owns the emulator and what is compared there: Glue's columns with the contracts', and what the alarms look for with what Lakesmith prints.
-Not named `test_...`, since Terraform is not among what `make test` needs.
+Owns the emulator and what is compared there: Glue's columns with the contracts', and what the alarms look for with what Lakesmith
+prints. Not named `test_...`, since Terraform is not among what `make test` needs.
 """
 
 from __future__ import annotations
@@ -44,7 +44,12 @@ class Emulated:
     def __init__(self, folder: Path, port: int) -> None:
         self.endpoint = f"http://127.0.0.1:{port}"
         self._state = folder / "terraform.tfstate"
-        self._environ = {**os.environ, "TF_VAR_endpoint": self.endpoint, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+        self._environ = {
+            **os.environ,
+            "TF_VAR_endpoint": self.endpoint,
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+        }
 
     def terraform(self, command: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Runs a command of Terraform in the root of the emulated environment."""
@@ -236,11 +241,13 @@ COUNTED = {
 def test_an_alert_counts_when_it_is_opened_and_only_then(
     applied: dict[str, Any], printed: Any, rule: str, severity: str
 ) -> None:
-    wanted = {metric: 1 for metric in COUNTED[rule, severity]}
+    wanted = dict.fromkeys(COUNTED[rule, severity], 1)
     for kind in NoticeKind:
         LogChannel().send(message([alert(rule, severity, kind)], "prod", date(2011, 3, 1), "pages"))
         [line] = printed()
-        jobs = {name: each for name, each in applied["filter_patterns"].items() if not name.startswith("airflow")}
+        jobs = {
+            name: each for name, each in applied["filter_patterns"].items() if not name.startswith("airflow")
+        }
         assert counted(jobs, line) == (wanted if kind is NoticeKind.OPENED else {})
 
 
@@ -253,10 +260,18 @@ def test_what_a_job_published_counts_for_its_table(applied: dict[str, Any], prin
     log.info(said, "gold.customer_scores", 0, 0, 1)
     log.info(said, "gold.customer_scores_shadow", 1, 4213, 0)
     log.error("%s: %s: %s", "gold.customer_scores", "DataRejected", "a batch was refused")
-    logging.getLogger("lakesmith.engine.run").info("%s: run %s of %d batches begins", "gold.customer_scores", "x", 1)
+    logging.getLogger("lakesmith.engine.run").info(
+        "%s: run %s of %d batches begins", "gold.customer_scores", "x", 1
+    )
 
     lines = printed()
-    assert [counted(patterns, line) for line in lines] == [{"Published.gold.customer_scores": 1}, {}, {}, {}, {}]
+    assert [counted(patterns, line) for line in lines] == [
+        {"Published.gold.customer_scores": 1},
+        {},
+        {},
+        {},
+        {},
+    ]
 
 
 def test_jobs_end_with_that_line() -> None:

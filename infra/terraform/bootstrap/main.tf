@@ -127,7 +127,6 @@ module "registry" {
 
   name            = var.project
   account_id      = local.account_id
-  region          = var.region
   reader_accounts = var.reader_accounts
 }
 

@@ -59,7 +59,6 @@ run "registry" {
   }
   variables {
     account_id      = "123456789012"
-    region          = "eu-west-1"
     reader_accounts = ["210987654321"]
   }
 

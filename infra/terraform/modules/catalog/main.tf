@@ -51,7 +51,6 @@ locals {
   # Glue knows no dots in names.
   lake_database     = replace("${var.name}_lake", "-", "_")
   analysts_database = replace("${var.name}_analysts", "-", "_")
-  layers            = toset([for table in keys(local.tables) : split(".", table)[0]])
 
   parameters = { table_type = "DELTA", classification = "delta", EXTERNAL = "TRUE" }
 }

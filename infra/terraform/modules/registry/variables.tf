@@ -9,11 +9,6 @@ variable "account_id" {
   description = "The account that keeps the images."
 }
 
-variable "region" {
-  type        = string
-  description = "The region of the jobs: EMR Serverless takes images from its own only."
-}
-
 variable "reader_accounts" {
   type        = list(string)
   description = "Other accounts whose EMR Serverless takes images from here, as where prod has one of its own."
