@@ -97,18 +97,19 @@ locals {
     ]
     artifacts = []
     dags      = []
-    logs = [
-      {
-        Sid       = "AccessLogs"
+    logs = concat([
+      for kind in local.own_key : {
+        Sid       = "AccessLogs${title(kind)}"
         Effect    = "Allow"
         Principal = { Service = "logging.s3.amazonaws.com" }
         Action    = "s3:PutObject"
-        Resource  = "${local.arns["logs"]}/access/*"
+        Resource  = "${local.arns["logs"]}/access/${kind}/*"
         Condition = {
           StringEquals = { "aws:SourceAccount" = var.account_id }
-          ArnLike      = { "aws:SourceArn" = [for kind in local.own_key : local.arns[kind]] }
+          ArnLike      = { "aws:SourceArn" = local.arns[kind] }
         }
-      },
+      }
+      ], [
       {
         Sid       = "TrailAsks"
         Effect    = "Allow"
@@ -127,7 +128,7 @@ locals {
           StringEquals = { "aws:SourceAccount" = var.account_id, "s3:x-amz-acl" = "bucket-owner-full-control" }
         }
       },
-    ]
+    ])
   }
 }
 

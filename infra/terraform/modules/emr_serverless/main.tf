@@ -4,7 +4,7 @@
 resource "aws_emrserverless_application" "this" {
   name          = var.name
   release_label = var.release_label
-  type          = "spark"
+  type          = "SPARK"
   architecture  = var.architecture
 
   image_configuration {

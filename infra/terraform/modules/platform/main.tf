@@ -113,6 +113,7 @@ module "emr_serverless" {
   count  = local.has_application ? 1 : 0
 
   name               = local.name
+  release_label      = var.release_label
   image              = var.image
   architecture       = var.capacity.architecture
   max_vcpus          = var.capacity.max_vcpus

@@ -28,6 +28,12 @@ variable "image" {
   default     = ""
 }
 
+variable "release_label" {
+  type        = string
+  description = "EMR's release; see the module emr_serverless."
+  default     = "emr-spark-8.0"
+}
+
 variable "zones" {
   type        = list(string)
   description = "The availability zones."

@@ -63,6 +63,7 @@ module "platform" {
   environment   = "dev"
   contracts     = "${path.root}/../../../../conf/tables"
   image         = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/lakesmith@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+  release_label = "emr-7.9.0" # the emulator knows releases by number only
   zones         = ["eu-west-1a", "eu-west-1b"]
   egress        = false
   capacity      = { max_vcpus = 16, max_memory_gb = 64 }
