@@ -29,7 +29,8 @@ variable "zones" {
 
 variable "interface_endpoints" {
   type        = set(string)
-  description = "Amazon's services that are reached without the internet, by the last part of their names."
+  description = "Amazon's services that are reached without the internet, by the last part of their names. Each costs by the hour and zone; with a way out, those that carry keys and secrets are enough."
+  nullable    = false
   default     = ["airflow.api", "airflow.env", "airflow.ops", "athena", "ecr.api", "ecr.dkr", "emr-serverless", "glue", "kms", "logs", "monitoring", "secretsmanager", "sns", "sqs", "sts"]
 }
 

@@ -72,6 +72,9 @@ module "network" {
   zones       = var.zones
   egress      = var.egress
   log_key_arn = module.kms.arns["logs"]
+
+  # Without a way out everything goes through endpoints, which are the module's own list.
+  interface_endpoints = var.egress ? ["kms", "logs", "secretsmanager", "sts"] : null
 }
 
 module "mlflow" {

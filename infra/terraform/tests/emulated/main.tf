@@ -18,7 +18,7 @@ variable "endpoint" {
 
 variable "features" {
   type        = map(bool)
-  description = "Parts that the emulator does not know, to be tried all the same: mwaa, budget, grants, mlflow_managed."
+  description = "Parts that the emulator does not know, to be tried all the same: mwaa, budget, grants, emr_serverless, mlflow_managed."
   default     = {}
 }
 
@@ -76,9 +76,10 @@ module "platform" {
   mlflow_url = lookup(var.features, "mlflow_managed", false) ? "" : "https://mlflow.example.com"
 
   features = {
-    mwaa   = lookup(var.features, "mwaa", false)
-    budget = lookup(var.features, "budget", false)
-    grants = lookup(var.features, "grants", false)
+    mwaa           = lookup(var.features, "mwaa", false)
+    budget         = lookup(var.features, "budget", false)
+    grants         = lookup(var.features, "grants", false)
+    emr_serverless = lookup(var.features, "emr_serverless", false)
   }
 }
 
