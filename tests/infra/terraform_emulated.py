@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import prod_log
 import pytest
 
+import prod_log
 from lakesmith.alerts.decisions import NoticeKind
 from lakesmith.config.load import load_settings
 from lakesmith.contracts.load import load_project
@@ -77,7 +77,14 @@ class Emulated:
 def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
     port = free_port()
     server = subprocess.Popen(
-        [sys.executable, str(Path(__file__).parent / "mended_moto.py"), "-H", "127.0.0.1", "-p", str(port)],
+        [
+            sys.executable,
+            str(Path(__file__).parents[1] / "mended_moto.py"),
+            "-H",
+            "127.0.0.1",
+            "-p",
+            str(port),
+        ],
         env={**os.environ, "MOTO_PORT": str(port)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

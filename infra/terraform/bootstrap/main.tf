@@ -132,6 +132,14 @@ module "registry" {
 
 # --- who applies ---------------------------------------------------------------------------------------------------------
 
+locals {
+  # A user shows a second factor here; a role has asked for it when it was signed in to, and cannot hand it on.
+  administrators = {
+    users = { who = [for arn in var.administrators : arn if strcontains(arn, ":user/")], condition = { Bool = { "aws:MultiFactorAuthPresent" = "true" } } }
+    roles = { who = [for arn in var.administrators : arn if !strcontains(arn, ":user/")], condition = {} }
+  }
+}
+
 resource "aws_iam_role" "terraform" {
   for_each = var.environments
 
@@ -140,17 +148,19 @@ resource "aws_iam_role" "terraform" {
   max_session_duration = 3600
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Action    = "sts:AssumeRole"
-      Principal = { AWS = var.administrators }
-      Condition = { Bool = { "aws:MultiFactorAuthPresent" = "true" } }
-    }]
+    Statement = [
+      for each in local.administrators : {
+        Effect    = "Allow"
+        Action    = "sts:AssumeRole"
+        Principal = { AWS = each.who }
+        Condition = each.condition
+      } if length(each.who) > 0
+    ]
   })
 }
 
 resource "aws_iam_role_policy_attachment" "terraform" {
-  #checkov:skip=CKV_AWS_274: Who makes roles and keys can give itself everything anyway; the second factor and an hour are what guards it.
+  #checkov:skip=CKV_AWS_274: Who makes roles and keys can give itself everything anyway; who may become it, a second factor and an hour are what guards it.
   for_each = aws_iam_role.terraform
 
   role       = each.value.name

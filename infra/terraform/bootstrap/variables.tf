@@ -30,7 +30,7 @@ variable "environments" {
 
 variable "administrators" {
   type        = list(string)
-  description = "ARNs of the principals that may apply the environments, with a second factor."
+  description = "ARNs of the principals that may apply the environments, users with a second factor."
   validation {
     condition     = length(var.administrators) > 0 && alltrue([for arn in var.administrators : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/.+$", arn))])
     error_message = "At least one, each the ARN of a role or a user; not of the account, which would be everybody."

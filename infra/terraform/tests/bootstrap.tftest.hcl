@@ -5,7 +5,7 @@ mock_provider "aws" {
 variables {
   region         = "eu-west-1"
   owner          = "data-platform"
-  administrators = ["arn:aws:iam::123456789012:role/sso-administrators"]
+  administrators = ["arn:aws:iam::123456789012:role/sso-administrators", "arn:aws:iam::123456789012:user/admin"]
   repository     = "example/lakesmith"
 }
 
@@ -31,10 +31,12 @@ run "who_applies_and_releases" {
 
   assert {
     condition = alltrue([
-      for role in aws_iam_role.terraform :
-      jsondecode(role.assume_role_policy).Statement[0].Condition.Bool["aws:MultiFactorAuthPresent"] == "true" && role.max_session_duration == 3600
+      for role in aws_iam_role.terraform : role.max_session_duration == 3600 && alltrue([
+        for statement in jsondecode(role.assume_role_policy).Statement :
+        try(statement.Condition.Bool["aws:MultiFactorAuthPresent"], "") == (anytrue([for arn in statement.Principal.AWS : strcontains(arn, ":user/")]) ? "true" : "")
+      ]) && length(jsondecode(role.assume_role_policy).Statement) == 2
     ]) && toset(keys(aws_iam_role.terraform)) == toset(["dev", "staging", "prod"])
-    error_message = "Who applies has a second factor, for an hour."
+    error_message = "Who applies was named, for an hour; a user has a second factor."
   }
   assert {
     condition     = jsondecode(aws_iam_role.github["release"].assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == ["repo:example/lakesmith:ref:refs/heads/main"]

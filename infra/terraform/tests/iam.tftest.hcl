@@ -22,7 +22,7 @@ variables {
   log_group_prefix    = "/lakesmith-prod/"
   engineers           = ["arn:aws:iam::123456789012:role/sso-engineers"]
   promoters           = ["arn:aws:iam::123456789012:role/sso-promoters"]
-  operators           = ["arn:aws:iam::123456789012:role/sso-operators"]
+  operators           = ["arn:aws:iam::123456789012:role/sso-operators", "arn:aws:iam::123456789012:user/on-call"]
 }
 
 run "roles" {
@@ -168,9 +168,11 @@ run "trust" {
   assert {
     condition = alltrue([
       for statement in jsondecode(aws_iam_role.pipeline.assume_role_policy).Statement :
-      can(statement.Principal.Service) ? try(statement.Condition.StringEquals["aws:SourceAccount"], "") == "123456789012" : try(statement.Condition.Bool["aws:MultiFactorAuthPresent"], "") == "true"
+      can(statement.Principal.Service) ? try(statement.Condition.StringEquals["aws:SourceAccount"], "") == "123456789012" : jsonencode(statement.Principal) == (
+        try(statement.Condition.Bool["aws:MultiFactorAuthPresent"], "") == "true" ? "{\"AWS\":[\"arn:aws:iam::123456789012:user/on-call\"]}" : "{\"AWS\":[\"arn:aws:iam::123456789012:role/sso-operators\"]}"
+      )
     ])
-    error_message = "Services of this account only, and people with a second factor, act as the pipeline."
+    error_message = "Services of this account only, and operators who were named, users with a second factor, act as the pipeline."
   }
   assert {
     condition     = jsondecode(aws_iam_role.people["engineer"].assume_role_policy).Statement[0].Principal.AWS == ["arn:aws:iam::123456789012:role/sso-engineers"]

@@ -228,14 +228,19 @@ locals {
       Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
     },
   ]
-  operators = [
-    for who in [var.operators] : {
-      Sid       = "Operators"
+  # A user shows a second factor here; a role has asked for it when it was signed in to, and cannot hand it on.
+  operators = {
+    users = { who = [for arn in var.operators : arn if strcontains(arn, ":user/")], condition = { Bool = { "aws:MultiFactorAuthPresent" = "true" } } }
+    roles = { who = [for arn in var.operators : arn if !strcontains(arn, ":user/")], condition = {} }
+  }
+  operating = [
+    for kind, each in local.operators : {
+      Sid       = "Operators${title(kind)}"
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
-      Principal = { AWS = who }
-      Condition = { Bool = { "aws:MultiFactorAuthPresent" = "true" } }
-    } if length(who) > 0
+      Principal = { AWS = each.who }
+      Condition = each.condition
+    } if length(each.who) > 0
   ]
   nobody = [
     {
@@ -251,7 +256,7 @@ locals {
 resource "aws_iam_role" "pipeline" {
   name               = "${var.name}-pipeline"
   description        = "Computes and publishes tables: jobs on EMR Serverless, and MWAA"
-  assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = concat(local.services, local.operators) })
+  assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = concat(local.services, local.operating) })
 }
 
 resource "aws_iam_role" "people" {

@@ -94,7 +94,7 @@ variable "analysts" {
 
 variable "operators" {
   type        = list(string)
-  description = "ARNs of the principals that may act as the pipeline, with a second factor: forget, restore and maintain from a machine of one's own."
+  description = "ARNs of the principals that may act as the pipeline, users with a second factor: forget, restore and maintain from a machine of one's own."
   default     = []
 }
 

@@ -47,7 +47,7 @@ def alert(rule: str, severity: str) -> Alert:
 
 
 if __name__ == "__main__":
-    log_to_stderr(load_settings("prod", Path(__file__).parents[2], {}))
+    log_to_stderr(load_settings("prod", Path(__file__).parents[1], {}))
     for rule, severity in ALERTS:
         for kind in NoticeKind:
             LogChannel().send(message([Notice(kind, alert(rule, severity))], "prod", NIGHT, "pages"))
