@@ -171,10 +171,11 @@ terraform: env ## Check what Terraform makes: format, validity, what security as
 	terraform fmt -check -diff -recursive infra/terraform
 	@for root in $(TF_ROOTS); do \
 		echo "terraform: $$root"; \
-		terraform -chdir=$$root init $(TF_INIT) -no-color >/dev/null && terraform -chdir=$$root validate -no-color; \
+		terraform -chdir=$$root init $(TF_INIT) -no-color >/dev/null; \
+		terraform -chdir=$$root validate -no-color; \
 	done
 	terraform -chdir=infra/terraform/tests test -no-color
-	$(BIN)/pytest --durations 5 tests/infra/terraform_emulated.py
+	$(BIN)/pytest --capture=no --durations 5 tests/infra/terraform_emulated.py
 
 CHECKOV := .venv-checkov
 .PHONY: checkov
