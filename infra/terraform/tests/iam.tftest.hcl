@@ -46,10 +46,10 @@ run "roles" {
     condition = alltrue(flatten([
       for policy in aws_iam_policy.this : [
         for statement in jsondecode(policy.policy).Statement :
-        contains(flatten([statement.Resource]), "*") ? contains(["lakeformation:GetDataAccess", "s3:GetAccountPublicAccessBlock"], try(tostring(statement.Action), "")) : true
+        contains(flatten([statement.Resource]), "*") ? contains(["cloudwatch:PutMetricData", "lakeformation:GetDataAccess", "s3:GetAccountPublicAccessBlock"], try(tostring(statement.Action), "")) : true
       ]
     ]))
-    error_message = "Every resource is named, but for two actions that know none."
+    error_message = "Every resource is named, but for three actions that know none."
   }
   assert {
     condition = alltrue(flatten([
@@ -59,6 +59,30 @@ run "roles" {
       ]
     ]))
     error_message = "Only the pipeline's role is handed on, and only to EMR Serverless."
+  }
+}
+
+run "sizes" {
+  module {
+    source = "../modules/iam"
+  }
+  variables {
+    name   = "lakesmith-of-retail-staging"
+    region = "ap-southeast-2"
+    bucket_arns = {
+      for kind in ["landing", "lake", "artifacts", "dags"] : kind => "arn:aws:s3:::lakesmith-of-retail-staging-${kind}-123456789012"
+    }
+    key_arns    = { for kind in ["data", "logs", "messages"] : kind => "arn:aws:kms:ap-southeast-2:123456789012:key/11111111-2222-3333-4444-555555555555" }
+    secret_arns = { for kind in ["mlflow", "webhook", "erp", "email"] : kind => "arn:aws:secretsmanager:ap-southeast-2:123456789012:secret:lakesmith-of-retail-staging/${kind}-AbCdEf" }
+  }
+
+  assert {
+    condition     = alltrue([for policy in aws_iam_policy.this : length(policy.policy) <= 6144])
+    error_message = "Amazon takes policies of 6,144 characters at most."
+  }
+  assert {
+    condition     = alltrue(concat([length(aws_iam_role.pipeline.assume_role_policy) <= 2048], [for role in aws_iam_role.people : length(role.assume_role_policy) <= 2048]))
+    error_message = "Who may take a role is said in 2,048 characters at most."
   }
 }
 
@@ -74,10 +98,11 @@ run "who_writes_to_the_lake" {
         if length(setintersection(flatten([statement.Action]), ["s3:PutObject", "s3:DeleteObject"])) > 0
       ])))
       }) == jsonencode({
-      pipeline = ["arn:aws:s3:::lake/lake/*"]
-      engineer = []
-      promoter = ["arn:aws:s3:::lake/lake/ops/model_events/*"]
-      analyst  = []
+      pipeline   = ["arn:aws:s3:::lake/lake/*"]
+      scheduling = []
+      engineer   = []
+      promoter   = ["arn:aws:s3:::lake/lake/ops/model_events/*"]
+      analyst    = []
     })
     error_message = "Only the pipeline writes tables and their _delta_log; the promoter appends events of models."
   }

@@ -72,6 +72,12 @@ locals {
         Condition = { StringEquals = { "kms:ViaService" = "logs.${var.region}.amazonaws.com" } }
       },
       { Sid = "Alerts", Effect = "Allow", Action = "sns:Publish", Resource = var.topic_arn },
+      ],
+      [for statement in [{ Sid = "Secrets", Effect = "Allow", Action = "secretsmanager:GetSecretValue", Resource = values(var.secret_arns) }] : statement if length(var.secret_arns) > 0],
+    local.mlflow["pipeline"])
+
+    # What the pipeline does beside computing. Two policies, since Amazon takes 6,144 characters in each.
+    scheduling = [
       {
         Sid      = "Logs"
         Effect   = "Allow"
@@ -97,6 +103,7 @@ locals {
       },
       # As MWAA's execution role: Amazon's own list of what its workers need.
       { Sid = "Airflow", Effect = "Allow", Action = "airflow:PublishMetrics", Resource = local.airflow },
+      { Sid = "AirflowMetrics", Effect = "Allow", Action = "cloudwatch:PutMetricData", Resource = "*", Condition = { StringLike = { "cloudwatch:namespace" = "AmazonMWAA*" } } },
       { Sid = "Dags", Effect = "Allow", Action = ["s3:GetObject", "s3:GetObjectVersion"], Resource = "${var.bucket_arns["dags"]}/*" },
       { Sid = "DagBucket", Effect = "Allow", Action = ["s3:ListBucket", "s3:GetBucketLocation", "s3:GetBucketPublicAccessBlock", "s3:GetEncryptionConfiguration", "s3:GetBucketVersioning"], Resource = var.bucket_arns["dags"] },
       { Sid = "AccountPublicAccess", Effect = "Allow", Action = "s3:GetAccountPublicAccessBlock", Resource = "*" },
@@ -113,9 +120,7 @@ locals {
         Resource  = var.key_arns["data"]
         Condition = { StringLike = { "kms:ViaService" = ["sqs.${var.region}.amazonaws.com", "s3.${var.region}.amazonaws.com"] } }
       },
-      ],
-      [for statement in [{ Sid = "Secrets", Effect = "Allow", Action = "secretsmanager:GetSecretValue", Resource = values(var.secret_arns) }] : statement if length(var.secret_arns) > 0],
-    local.mlflow["pipeline"])
+    ]
 
     engineer = concat([
       { Sid = "Buckets", Effect = "Allow", Action = local.reading_bucket, Resource = [var.bucket_arns["lake"], var.bucket_arns["landing"], local.artifacts, var.bucket_arns["dags"]] },
@@ -289,6 +294,6 @@ resource "aws_iam_policy" "this" {
 resource "aws_iam_role_policy_attachment" "this" {
   for_each = aws_iam_policy.this
 
-  role       = local.roles[each.key].name
+  role       = local.roles[each.key == "scheduling" ? "pipeline" : each.key].name
   policy_arn = each.value.arn
 }
