@@ -83,6 +83,18 @@ def test_an_environment_keeps_its_state_under_s3s_own_lock_and_tags_everything(e
     assert (ROOT / "conf" / f"{environment}.yml").is_file()
 
 
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_an_environment_reads_the_contracts_of_the_project(environment: str) -> None:
+    [path] = re.findall(r'contracts\s+= "\$\{path\.root\}/([^"]+)"', text_of(f"envs/{environment}"))
+    assert (FOLDER / "envs" / environment / path).resolve() == ROOT / "conf" / "tables"
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_only_dev_goes_with_its_data(environment: str) -> None:
+    [destroyed] = re.findall(r"force_destroy = (\w+)", text_of(f"envs/{environment}"))
+    assert destroyed == ("true" if environment == "dev" else "false")
+
+
 @pytest.mark.parametrize("folder", [root for root in ROOTS if not root.startswith("modules")])
 def test_the_provider_is_locked(folder: str) -> None:
     lock = (FOLDER / folder / ".terraform.lock.hcl").read_text(encoding="utf-8")
