@@ -64,13 +64,8 @@ locals {
       },
       { Sid = "Data", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = var.key_arns["data"] },
       { Sid = "Messages", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = var.key_arns["messages"] },
-      {
-        Sid       = "LogKey"
-        Effect    = "Allow"
-        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
-        Resource  = var.key_arns["logs"]
-        Condition = { StringEquals = { "kms:ViaService" = "logs.${var.region}.amazonaws.com" } }
-      },
+      # EMR Serverless keeps the logs of jobs under this key, as the job's role.
+      { Sid = "LogKey", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = var.key_arns["logs"] },
       { Sid = "Alerts", Effect = "Allow", Action = "sns:Publish", Resource = var.topic_arn },
       ],
       [for statement in [{ Sid = "Secrets", Effect = "Allow", Action = "secretsmanager:GetSecretValue", Resource = values(var.secret_arns) }] : statement if length(var.secret_arns) > 0],

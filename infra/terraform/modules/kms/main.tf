@@ -25,6 +25,17 @@ locals {
         }
       },
       {
+        Sid       = "JobsOfThisAccount"
+        Effect    = "Allow"
+        Principal = { Service = "emr-serverless.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = "*"
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = var.account_id }
+          ArnLike      = { "aws:SourceArn" = "arn:aws:emr-serverless:${var.region}:${var.account_id}:/applications/*" }
+        }
+      },
+      {
         Sid       = "TrailOfThisAccount"
         Effect    = "Allow"
         Principal = { Service = "cloudtrail.amazonaws.com" }
