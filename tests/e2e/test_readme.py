@@ -55,6 +55,7 @@ PAGES = [
     "docs/stack.md",
     "docs/airflow.md",
     "docs/mwaa.md",
+    "docs/aws.md",
 ]
 # Commands that have commands of their own.
 GROUPS = ("alerts", "catalog", "config", "metrics", "models", "quarantine", "site", "stack")

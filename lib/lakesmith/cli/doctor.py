@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from lakesmith.cli.options import AsJson, Env, Project
 from lakesmith.cli.output import answer, answer_json
 from lakesmith.cli.wording import count, grid
@@ -10,16 +15,35 @@ from lakesmith.errors import ExitCode
 __all__ = ["command"]
 
 
-def command(env: Env = None, project: Project = None, as_json: AsJson = False) -> int:
+def command(
+    env: Env = None,
+    project: Project = None,
+    from_terraform: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-terraform",
+            metavar="FILE",
+            help="Compare the settings with what `terraform output -json` printed.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
     """Check Python, Java, jars, settings, contracts, landing and lake; exit 2 when there is a problem.
 
     Every mistake is listed at once, each with what to do about it. Nothing is changed.
+
+    For example:
+
+        lakesmith doctor --env prod --from-terraform outputs.json
     """
     from rich.text import Text
 
     from lakesmith.engine.doctor import Verdict, examine
+    from lakesmith.engine.doctor_terraform import compare_with_terraform
 
-    checks = list(examine(env, project))
+    # First what can be wrong with the file itself: nobody waits for the other checks to hear of that.
+    made = list(compare_with_terraform(env, project, from_terraform)) if from_terraform is not None else []
+    checks = [*examine(env, project), *made]
     problems = sum(check.verdict is Verdict.PROBLEM for check in checks)
     code = int(ExitCode.USAGE if problems else ExitCode.DONE)
     if as_json:
