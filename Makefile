@@ -150,6 +150,10 @@ s3-drill: env ## Races, failing networks and ten nights of real files on an emul
 stack-drill: env airflow browser postgres ## Nights of real data on a stack of its own, disturbed (../shared/data; half an hour)
 	cd tests && ../$(BIN)/python -m drills.stack_nights $(if $(PICTURES),--pictures $(abspath $(PICTURES)))
 
+.PHONY: retraining-drill
+retraining-drill: env airflow postgres ## A simulated drift on a stack of its own: alert, retraining, shadow, new champion (half an hour)
+	cd tests && ../$(BIN)/python -m drills.stack_retraining
+
 .PHONY: fresh-stack
 fresh-stack: env ## The stack from a fresh clone and an empty home, up and down twice (ports of the settings; minutes)
 	cd tests && ../$(BIN)/python -m drills.fresh_stack
