@@ -58,7 +58,7 @@ class S3Access:
     kms_key: str | None = None
 
     def deltalake_options(self) -> dict[str, str]:
-        """The same as deltalake names it. Credentials it finds by itself; buckets stand in the path, as it has them by default."""
+        """The same as deltalake names it. Credentials it finds by itself; buckets stand in the path, as it has it by default."""
         options = {}
         if self.access.region:
             options["AWS_REGION"] = self.access.region
