@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
 from lakesmith.errors import CommitConflict, UnsupportedTable
 from lakesmith.ledger.alerts import AlertRecord
@@ -20,7 +20,7 @@ from lakesmith.ledger.audit_trail import AuditRecord
 from lakesmith.ledger.baselines import BaselineRecord
 from lakesmith.ledger.circuit import CircuitRecord
 from lakesmith.ledger.columns import ColumnsRecord
-from lakesmith.ledger.commits import commit_once, persist
+from lakesmith.ledger.commits import commit_once, is_unanswered, persist
 from lakesmith.ledger.forgotten import ForgottenRecord
 from lakesmith.ledger.location import LakeLocation, open_delta
 from lakesmith.ledger.model_events import ModelEvent
@@ -199,8 +199,11 @@ class Ops:
             return
         try:
             opened.optimize.compact()
-        except CommitFailedError:
-            log.debug("%s: another process compacted it first", table)
+        except (DeltaError, OSError) as error:
+            # Another process was first, or it is done another time: what was appended is there.
+            if not isinstance(error, CommitFailedError) and not is_unanswered(error):
+                raise
+            log.debug("%s: not compacted this time: %s", table, error)
 
 
 def _rows(

@@ -106,6 +106,19 @@ def test_many_small_appends_are_compacted(lake: LakeLocation) -> None:
     assert len(DeltaTable(lake.path("ops.batches")).file_uris()) < 20
 
 
+def test_a_store_that_does_not_answer_only_puts_the_compaction_off(
+    lake: LakeLocation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(_: object) -> None:
+        raise OSError("Generic S3 error: Error performing PUT http://store/x.json in 3ms - HTTP error")
+
+    monkeypatch.setattr("deltalake.table.TableOptimizer.compact", lost)
+    ops = Ops(lake)
+    for _ in range(60):
+        ops.append([RECORD])
+    assert ops.read(BatchRecord).num_rows == len(DeltaTable(lake.path("ops.batches")).file_uris()) == 60
+
+
 def test_the_last_record_wins_even_when_the_clock_went_back(lake: LakeLocation) -> None:
     ledger = Ledger(lake)
     ledger.record([RECORD])
