@@ -186,7 +186,16 @@ def extract(
     Args:
         again: extract also what was; the file that is there is kept aside.
         why: of that, in the person's own words.
+
+    Raises:
+        ConfigurationError: the landing root is no folder, into which an extract could be renamed whole.
     """
+    root = context.settings.landing_root
+    if "://" in root:
+        raise ConfigurationError(
+            f"databases are extracted into folders, and the landing root is {root}. Extract with LAKESMITH__LANDING_ROOT set to "
+            f"a folder, and bring its files to {root}, manifests included."
+        )
     found: list[DayExtract] = []
     for source in sources:
         stopped = False

@@ -13,9 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from drills.publications import copied_to
 from lakesmith.contracts.days import BatchRange
 from lakesmith.engine.extracting import Extraction, databases, days_to_extract, extract
-from lakesmith.errors import ExitCode, LakesmithError, UsageError
+from lakesmith.engine.submit import open_context
+from lakesmith.errors import ConfigurationError, ExitCode, LakesmithError, UsageError
 from lakesmith.faults import FaultPoint, Side, Step, armed
 from lakesmith.ledger.audit_trail import AuditRecord
 from lakesmith.ledger.extracts import ExtractAltered, ExtractedFolder
@@ -302,3 +304,11 @@ def test_without_a_day_it_is_the_last_one_that_is_over(tills: Tills) -> None:
         days_to_extract(today + timedelta(1), None)
     with pytest.raises(UsageError, match="'sale' is no source of kind jdbc; there are: sales"):
         databases(tills.context(), ["sale"])
+
+
+def test_a_landing_root_that_is_no_folder_is_refused(tmp_path: Path) -> None:
+    root = copied_to(tmp_path / "meters", '{"landing_root": "s3://bucket/landing"}')
+    with pytest.raises(
+        ConfigurationError, match=r"into folders, and the landing root is s3://bucket/landing"
+    ):
+        extract(open_context("dev", root), [], BatchRange(day(1), day(1)))
