@@ -135,11 +135,11 @@ def test_a_write_whose_answer_was_lost_is_known_as_ones_own(
         assert write(folder, path, content, over=over) is not None
         return write(folder, path, content, over=over)
 
-    monkeypatch.setattr(S3Folder, "write", unheard)
     lease = ObjectLease(lake, "gold.t", "r1", LONG)
-    lease.acquire(NOW)
-    lease.must_be_held()
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(S3Folder, "write", unheard)
+        lease.acquire(NOW)
+        lease.must_be_held()
     lease.release()
     assert content(lake) == {}
 
