@@ -108,8 +108,10 @@ def command(
     if settings.emr.application is not None and master is None:
         if deploy_mode is not None:
             raise UsageError("--deploy-mode is for --master: on EMR Serverless drivers always run there")
+        # S3A is EMR's own there.
+        jars = _jars(settings, s3=False)
         job_of = EmrJob(
-            file, (*given, "--env", settings.environment), zipped, _jars(settings), chosen, token=uuid4().hex
+            file, (*given, "--env", settings.environment), zipped, jars, chosen, token=uuid4().hex
         )
         return _to_emr(Context(project_shipped, settings), job_of, show=show, outcome=outcome)
     given += [f"--outcome={outcome.absolute()}"] if outcome is not None else []
@@ -117,7 +119,7 @@ def command(
         job=file,
         arguments=(*given, "--env", settings.environment),
         archive=zipped,
-        jars=_jars(settings),
+        jars=_jars(settings, s3=settings.uses_s3),
         size=chosen,
         python=Path(sys.executable),
     )
@@ -202,10 +204,10 @@ def _job(job: str, shipped: Path, graph: TableGraph, tables: Sequence[str]) -> t
     )
 
 
-def _jars(settings: Settings) -> tuple[Path, ...]:
-    """Delta's jars, unless the settings tell Spark where it finds them."""
+def _jars(settings: Settings, *, s3: bool) -> tuple[Path, ...]:
+    """Delta's jars, and those of S3A where they are wanted, unless the settings tell Spark where it finds them."""
     from lakesmith.lake.jars import jar_paths
 
     if {"spark.jars", "spark.jars.packages"} & settings.spark.conf.keys():
         return ()
-    return tuple(jar_paths(settings.jars_dir, s3=settings.uses_s3))
+    return tuple(jar_paths(settings.jars_dir, s3=s3))

@@ -94,6 +94,20 @@ def test_the_answer_is_the_jobs(ask: Ask, project: Path) -> None:
     assert ask("submit", "night", "--date", "2024-01-01", "--master", "local[*]").code == 6
 
 
+def test_a_lake_in_s3_takes_its_jars_along(ask: Ask, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / ".jars" / "s3").mkdir()
+    (project / ".jars" / "s3" / "jars.lock").write_text(
+        f"{'0' * 64} org.apache.hadoop:hadoop-aws:1 s3a.jar\n"
+    )
+    (project / ".jars" / "s3" / "s3a.jar").touch()
+    asked = ("submit", "gold.usage", "--date", "2024-01-01", "--master", "spark://host:7077", "--show")
+    assert "s3a.jar" not in ask(*asked).out
+    monkeypatch.setenv("LAKESMITH__LAKE_ROOT", "s3://shop-lake")
+    answer = ask(*asked)
+    assert (answer.code, answer.err) == (0, "")
+    assert f"--jars {project}/.jars/s3/s3a.jar" in answer.out
+
+
 def test_a_job_that_the_archive_does_not_hold(ask: Ask, project: Path) -> None:
     answer = ask("submit", "gold.usge", "--master", "local[*]", "--show")
     assert answer.code == 2
