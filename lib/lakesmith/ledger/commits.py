@@ -94,14 +94,17 @@ def commit_once(
     opened: DeltaTable,
     table: str,
     act: Callable[[DeltaTable, CommitProperties], None],
+    newest: Callable[[], DeltaTable | None],
     *,
     retries: int | None = None,
 ) -> None:
     """One commit to a table that others may commit to meanwhile, made once although its answer may be lost.
 
     Args:
-        opened: the table; brought to its newest version when the store did not answer.
+        opened: the table as the commit follows from it. It stays that: what is tried again must still be refused where others
+            wrote what it did not see.
         act: commits with these properties.
+        newest: opens the table anew, to look whether the commit is there.
         retries: how often deltalake may try again by itself when others commit first; None leaves it to deltalake.
 
     Raises:
@@ -112,9 +115,9 @@ def commit_once(
     properties = CommitProperties(custom_metadata={_MARK: mark}, max_commit_retries=retries)
 
     def is_there() -> bool | None:
-        opened.update_incremental()
-        new = max(1, opened.version() - since)
-        return any(commit.get(_MARK) == mark for commit in opened.history(new)) or None
+        found = newest() or opened
+        new = max(1, found.version() - since)
+        return any(commit.get(_MARK) == mark for commit in found.history(new)) or None
 
     def commit() -> bool:
         try:

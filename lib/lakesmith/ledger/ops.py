@@ -126,6 +126,7 @@ class Ops:
                 schema_mode="merge" if grown else None,
                 commit_properties=properties,
             ),
+            lambda: self._open(_TABLE_OF[kind]),
             retries=retries,
         )
         if (opened.version() + 1) % _COMPACT_EACH == 0:

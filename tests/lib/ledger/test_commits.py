@@ -47,7 +47,7 @@ def rows(table: DeltaTable) -> int:
 @pytest.mark.parametrize("failure", [LOST, CommitFailedError("version 1 exists already")])
 def test_a_commit_that_was_carried_out_is_not_made_again(table: DeltaTable, failure: Exception) -> None:
     act, left = appending(failure, carried_out=True)
-    commit_once(table, "ops.runs", act)
+    commit_once(table, "ops.runs", act, lambda: DeltaTable(table.table_uri))
     assert (rows(table), left) == (2, [])
 
 
@@ -55,14 +55,22 @@ def test_one_that_was_not_is_made(table: DeltaTable) -> None:
     act, left = appending(LOST, LOST, None, carried_out=False)
     # Others commit meanwhile.
     write_deltalake(table.table_uri, ROW, mode="append")
-    commit_once(table, "ops.runs", act)
+    commit_once(table, "ops.runs", act, lambda: DeltaTable(table.table_uri))
     assert (rows(table), left) == (3, [])
+
+
+def test_one_that_must_see_what_others_wrote_is_refused_and_not_put_on_top(table: DeltaTable) -> None:
+    act, left = appending(LOST, None, carried_out=False)
+    write_deltalake(table.table_uri, ROW, mode="append")
+    with pytest.raises(CommitFailedError):
+        commit_once(table, "ops.runs", act, lambda: DeltaTable(table.table_uri), retries=0)
+    assert (rows(table), left) == (2, [])
 
 
 def test_a_store_that_never_answers_ends_in_an_error_that_says_so(table: DeltaTable) -> None:
     act, left = appending(*[LOST] * 9, carried_out=False)
     with pytest.raises(StoreUnanswered) as told:
-        commit_once(table, "ops.runs", act)
+        commit_once(table, "ops.runs", act, lambda: DeltaTable(table.table_uri))
     assert str(told.value) == (
         "commit to ops.runs: the store gave no answer, however often it was asked (Generic S3 error "
         "Error performing PUT http://store/t/_delta_log/1.json in 3ms). It may be there or not; a run finds out. "
@@ -77,7 +85,7 @@ def test_a_store_that_never_answers_ends_in_an_error_that_says_so(table: DeltaTa
 def test_what_is_an_answer_is_raised(table: DeltaTable, failure: Exception) -> None:
     act, left = appending(failure, None, carried_out=False)
     with pytest.raises(type(failure)):
-        commit_once(table, "ops.runs", act)
+        commit_once(table, "ops.runs", act, lambda: DeltaTable(table.table_uri))
     assert (rows(table), left) == (1, [None])
 
 
