@@ -9,12 +9,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from lakesmith.aws.clients import Access
 from lakesmith.aws.s3 import S3Access, S3Folder
 
 __all__ = ["Parcel", "leave", "read", "send"]
-
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -31,14 +28,12 @@ class Parcel:
     @classmethod
     def of(cls, file: Path, folder: str) -> Parcel:
         """Where a file stands below a folder on S3; nothing is sent."""
-        digest = hashlib.sha256()
         with file.open("rb") as content:
-            while chunk := content.read(_CHUNK):
-                digest.update(chunk)
-        return cls(file, f"{folder}/{digest.hexdigest()[:32]}/{file.name}")
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        return cls(file, f"{folder}/{digest[:32]}/{file.name}")
 
 
-def send(parcel: Parcel, access: Access) -> bool:
+def send(parcel: Parcel, s3: S3Access) -> bool:
     """Puts a file where its parcel says, unless it is there.
 
     Returns:
@@ -47,7 +42,7 @@ def send(parcel: Parcel, access: Access) -> bool:
     Raises:
         AwsError: S3 did not take it; nothing half-sent is visible.
     """
-    folder, path = _placed(parcel.uri, access)
+    folder, path = _placed(parcel.uri, s3)
     if folder.look(path) is not None:
         return False
     with parcel.file.open("rb") as content:
@@ -55,27 +50,27 @@ def send(parcel: Parcel, access: Access) -> bool:
     return True
 
 
-def leave(uri: str, text: str, access: Access) -> None:
+def leave(uri: str, text: str, s3: S3Access) -> None:
     """Writes a small object, over one that is there.
 
     Raises:
         AwsError: S3 did not take it.
     """
-    folder, path = _placed(uri, access)
+    folder, path = _placed(uri, s3)
     folder.write(path, text.encode(), ContentType="application/json")
 
 
-def read(uri: str, access: Access) -> str | None:
+def read(uri: str, s3: S3Access) -> str | None:
     """The text of an object; None where there is none.
 
     Raises:
         AwsError: S3 did not give it.
     """
-    folder, path = _placed(uri, access)
+    folder, path = _placed(uri, s3)
     found = folder.read(path)
     return None if found is None else found.content.decode()
 
 
-def _placed(uri: str, access: Access) -> tuple[S3Folder, str]:
+def _placed(uri: str, s3: S3Access) -> tuple[S3Folder, str]:
     bucket, _, path = uri.removeprefix("s3://").partition("/")
-    return S3Folder(f"s3://{bucket}", S3Access(access)), path
+    return S3Folder(f"s3://{bucket}", s3), path

@@ -283,12 +283,12 @@ def _leave(place: OutcomePlace, found: Mapping[str, object]) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")
         return
-    from lakesmith.aws.clients import Access
     from lakesmith.aws.objects import leave
+    from lakesmith.aws.s3 import S3_BY_DEFAULT
 
     try:
         # Settings may be what is wrong: the region is that of the machine.
-        leave(place, text, Access())
+        leave(place, text, S3_BY_DEFAULT)
     except LakesmithError as error:
         # The exit code says as much as it can without.
         log.error("%s", error)

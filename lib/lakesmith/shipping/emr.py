@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from threading import Event
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deltalake.exceptions import DeltaError
 
 from lakesmith.aws.driver_log import DriverLog
 from lakesmith.aws.emr import EmrServerless, JobRun
 from lakesmith.aws.objects import read, send
+from lakesmith.aws.s3 import S3Access
 from lakesmith.errors import LakesmithError
 from lakesmith.ledger.ops import Ops, now
 from lakesmith.shipping.emr_bill import settle
-from lakesmith.shipping.emr_following import Followed, follow_job_run
+from lakesmith.shipping.emr_following import Followed, driver_record, follow_job_run
 from lakesmith.shipping.emr_request import EmrSubmission, log_prefix, outcome_uri
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ def run_job(
         DriverLog(given.log_group, log_prefix(token), access) if given.log_group is not None else None
     )
     for parcel in submission.parcels:
-        if send(parcel, access):
+        if send(parcel, _bucket_keyed(settings)):
             tell(f"{parcel.file.name} is sent to {parcel.uri}")
     if driver_log is None:
         tell(f"the driver's log is not followed, since emr.log_group is not set; see {_logs(given.log_uri)}")
     followed = follow_job_run(
         emr,
         submission.request,
-        outcome=lambda: read(outcome_uri(given, token), access),
+        outcome=lambda: read(outcome_uri(given, token), _bucket_keyed(settings)),
         driver_log=driver_log,
         poll=given.poll,
         patience=given.patience,
@@ -71,6 +71,11 @@ def run_job(
     return followed
 
 
+def _bucket_keyed(settings: Settings) -> S3Access:
+    """As S3 is reached otherwise; the lake's key is not for everybody who submits, so that each bucket's own is taken."""
+    return S3Access(settings.s3_access.access)
+
+
 def _logs(uri: str | None) -> str:
     return uri or "Spark's pages of the job run in EMR Studio"
 
@@ -79,13 +84,6 @@ def _write_costs(
     settings: Settings, emr: EmrServerless, job_run: JobRun, ops: Ops, tell: Callable[[str], None]
 ) -> None:
     """Writes down what this job run cost, and any before it of which nobody did. No job fails for that."""
-    access = settings.aws.access
-
-    def outcome(token: str) -> Mapping[str, Any] | None:
-        text = read(outcome_uri(settings.emr, token), access)
-        found = json.loads(text) if text is not None else None
-        return found if isinstance(found, dict) else None
-
     pause, begun = Event(), monotonic()
     try:
         while emr.look(job_run.id).used is None and monotonic() - begun < _COUNTED_SECONDS:
@@ -95,7 +93,9 @@ def _write_costs(
             ops,
             prices=settings.emr.prices,
             environment=settings.environment,
-            outcome=outcome,
+            outcome=lambda token: driver_record(
+                lambda: read(outcome_uri(settings.emr, token), _bucket_keyed(settings))
+            ),
             moment=now(),
         )
     except (LakesmithError, DeltaError, OSError, ValueError) as error:

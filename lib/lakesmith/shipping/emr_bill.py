@@ -27,6 +27,23 @@ __all__ = ["LOOK_BACK", "cost", "entries", "settle"]
 LOOK_BACK = timedelta(days=7)
 """How long a job run waits for somebody to write its cost down."""
 
+_COUNTS_NOTHING: dict[str, Any] = {
+    "outcome": RunOutcome.BILLED,
+    "exit_code": 0,
+    "retryable": False,
+    "error": "",
+    "batches": 0,
+    "batches_published": 0,
+    "batches_rejected": 0,
+    "rows_read": None,
+    "rows_published": 0,
+    "rows_quarantined": 0,
+    "rows_dropped": 0,
+    "version": None,
+    "spark_jobs": 0,
+}
+"""What an entry of cost says of all else, so that sums over all entries stay right."""
+
 
 def cost(used: Usage, prices: EmrPrices) -> float | None:
     """What was used, in money; None without prices."""
@@ -117,24 +134,12 @@ def entries(
                 last=begun.date(),
                 started_at=begun,
                 finished_at=max(job_run.ended_at or begun, begun),
-                outcome=RunOutcome.BILLED,
-                exit_code=0,
-                retryable=False,
-                error="",
-                batches=0,
-                batches_published=0,
-                batches_rejected=0,
-                rows_read=None,
-                rows_published=0,
-                rows_quarantined=0,
-                rows_dropped=0,
-                version=None,
                 job=job_run.name,
                 code_version="",
                 lakesmith_version="",
                 environment=environment,
                 spark_application=job_run.id,
-                spark_jobs=0,
+                **_COUNTS_NOTHING,
             )
         ]
     whole, total = job_run.used, cost(job_run.used, prices)
@@ -143,20 +148,8 @@ def entries(
         found.append(
             replace(
                 run,
-                outcome=RunOutcome.BILLED,
-                exit_code=0,
-                retryable=False,
-                error="",
-                batches=0,
-                batches_published=0,
-                batches_rejected=0,
-                rows_read=None,
-                rows_published=0,
-                rows_quarantined=0,
-                rows_dropped=0,
-                version=None,
-                spark_jobs=0,
                 warnings=(),
+                **_COUNTS_NOTHING,
                 job_run=job_run.id,
                 vcpu_hours=whole.vcpu_hours * share,
                 memory_gb_hours=whole.memory_gb_hours * share,

@@ -23,7 +23,7 @@ from lakesmith.aws.driver_log import DriverLog
 from lakesmith.aws.emr import EmrServerless, JobRun, JobState
 from lakesmith.errors import ExitCode, Stopped
 
-__all__ = ["Followed", "follow_job_run"]
+__all__ = ["Followed", "driver_record", "follow_job_run"]
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def follow_job_run(
             signal.setitimer(signal.ITIMER_REAL, 0)
             _cancel_started(emr, started, driver_log, poll, tell)
             raise
-    return Followed(found, _record(outcome))
+    return Followed(found, driver_record(outcome))
 
 
 def _to_its_end(
@@ -207,8 +207,12 @@ def _goes_on(emr: EmrServerless, run_id: str) -> str:
     )
 
 
-def _record(outcome: Callable[[], str | None]) -> Mapping[str, Any] | None:
-    """The driver's record, as far as it can be read: the state says the rest."""
+def driver_record(outcome: Callable[[], str | None]) -> Mapping[str, Any] | None:
+    """The driver's record, as far as it can be read: the state says the rest.
+
+    Args:
+        outcome: gives its text; None where there is none.
+    """
     try:
         text = outcome()
         found = json.loads(text) if text is not None else None
