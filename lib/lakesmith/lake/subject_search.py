@@ -121,7 +121,7 @@ def search_table(lake: LakeLocation, table: str, columns: SubjectColumns, form: 
     old: list[str] = []
     for file in files.below(folder):
         name = file.path.removeprefix(f"{folder}/")
-        if not name.endswith(".parquet") or _LOG in name.split("/"):
+        if not _holds_rows(name):
             continue
         with files.open(file.path) as stream:
             rows = _rows_of(stream, columns, {form})
@@ -147,15 +147,15 @@ def remove_kept(lake: LakeLocation, table: str, columns: SubjectColumns, form: s
     """
     removed = []
     for kept in lake_files(lake).kept(lake.folder(table)):
-        path = kept.file.path
-        if (
-            path.endswith(".parquet")
-            and _LOG not in path.split("/")
-            and _rows_of(_opened(kept), columns, {form})
-        ):
+        if _holds_rows(kept.file.path) and _rows_of(_opened(kept), columns, {form}):
             kept.remove()
             removed.append(kept.file)
     return removed
+
+
+def _holds_rows(path: str) -> bool:
+    """Whether a file of a table holds rows of it: a checkpoint is Parquet, too."""
+    return path.endswith(".parquet") and _LOG not in path.split("/")
 
 
 def _rows_of(stream: BinaryIO, columns: SubjectColumns, who: Collection[str]) -> int:

@@ -122,7 +122,7 @@ class _LocalFiles:
         (self.root / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.root / source, self.root / target)
 
-    def kept(self, folder: str = "") -> Iterator[KeptFile]:  # as the others
+    def kept(self, folder: str = "") -> Iterator[KeptFile]:
         return iter(())
 
     @staticmethod
@@ -141,14 +141,11 @@ class _ObjectFiles:
         return (LakeFile(found.path, found.size) for found in self.objects.below(folder))
 
     def sizes(self, paths: Sequence[str]) -> list[int | None]:
-        if len(paths) == 1:
-            found = self.objects.look(paths[0])
-            return [None if found is None else found.size]
+        if len(paths) < 2:
+            return [found.size if (found := self.objects.look(path)) else None for path in paths]
         # One listing instead of a question for each: what is asked for together lies together.
-        folder = os.path.commonpath([path.rpartition("/")[0] or "." for path in paths]) if paths else "."
-        known = (
-            {file.path: file.size for file in self.below("" if folder == "." else folder)} if paths else {}
-        )
+        folder = os.path.commonpath([path.rpartition("/")[0] for path in paths])
+        known = {file.path: file.size for file in self.below(folder)}
         return [known.get(path) for path in paths]
 
     def open(self, path: str) -> BufferedReader:
