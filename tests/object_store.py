@@ -3,7 +3,7 @@
 S3 decides conditional writes of a key one after the other. moto looks first and writes then, so that two of its threads can both
 find nothing; here its writes wait for each other.
 
-    python -m object_store PORT
+    python -m object_store
 """
 
 from __future__ import annotations
@@ -23,12 +23,11 @@ from typing import TYPE_CHECKING, Any
 from lakesmith.aws.clients import Access, client
 from lakesmith.aws.s3 import S3Access, S3Folder
 from lakesmith.lake.jars import S3_FOLDER, jar_paths
-from receivers import free_port
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-__all__ = ["CREDENTIALS", "ObjectStore", "add_s3a", "object_store"]
+__all__ = ["CREDENTIALS", "ObjectStore", "add_s3a", "object_store", "server"]
 
 JARS = Path(__file__).parents[1] / ".jars"
 
@@ -105,12 +104,15 @@ def add_s3a(spark: SparkSession) -> None:
 
 
 @contextmanager
-def object_store() -> Iterator[ObjectStore]:
-    """The emulator, until the end of the block."""
-    port = free_port()
+def server(module: str, *arguments: str) -> Iterator[str]:
+    """A module of the tests as a server in a process of its own, until the end of the block: its URL.
+
+    Args:
+        module: prints its port once it listens.
+    """
     environ = {**os.environ, **CREDENTIALS, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
-        [sys.executable, "-m", "object_store", str(port)],
+        [sys.executable, "-m", module, *arguments],
         env=environ,
         stderr=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -118,13 +120,19 @@ def object_store() -> Iterator[ObjectStore]:
     ) as process:
         try:
             assert process.stdout is not None
-            assert process.stdout.readline() == "listening\n"
-            yield ObjectStore(f"http://127.0.0.1:{port}")
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
         finally:
             process.kill()
 
 
-def _serve(port: int) -> None:
+@contextmanager
+def object_store() -> Iterator[ObjectStore]:
+    """The emulator, until the end of the block."""
+    with server("object_store") as endpoint:
+        yield ObjectStore(endpoint)
+
+
+def _serve() -> None:
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
@@ -137,10 +145,10 @@ def _serve(port: int) -> None:
         with writes:
             return list(inner(environ, start_response))
 
-    server = make_server("127.0.0.1", port, application, threaded=True)
-    print("listening", flush=True)
-    server.serve_forever()
+    listening = make_server("127.0.0.1", 0, application, threaded=True)
+    print(listening.port, flush=True)
+    listening.serve_forever()
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]))
+    _serve()

@@ -16,7 +16,6 @@ import random
 import re
 import socket
 import struct
-import subprocess
 import sys
 import threading
 from collections import Counter
@@ -26,6 +25,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from object_store import server
 
 __all__ = ["Happened", "StoreProxy", "store_proxy"]
 
@@ -107,17 +108,8 @@ class StoreProxy:
 @contextmanager
 def store_proxy(target: str, seed: int) -> Iterator[StoreProxy]:
     """Runs the proxy until the end of the block."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "drills.store_proxy", target, str(seed)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            yield StoreProxy(f"http://127.0.0.1:{int(process.stdout.readline())}", seed)
-        finally:
-            process.kill()
+    with server("drills.store_proxy", target, str(seed)) as endpoint:
+        yield StoreProxy(endpoint, seed)
 
 
 def _serve(target: str, seed: int) -> None:
@@ -206,9 +198,9 @@ def _serve(target: str, seed: int) -> None:
         def handle_error(self, *_: object) -> None:
             """Clients that hang up are no news."""
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        print(server.server_address[1], flush=True)
-        server.serve_forever()
+    with Server(("127.0.0.1", 0), Handler) as listening:
+        print(listening.server_address[1], flush=True)
+        listening.serve_forever()
 
 
 if __name__ == "__main__":
