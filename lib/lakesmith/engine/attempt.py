@@ -40,7 +40,7 @@ from lakesmith.engine.transforming import (
 from lakesmith.faults import Step, step
 from lakesmith.jobs import Job
 from lakesmith.lake.keyed import key_bucket
-from lakesmith.lake.landing import inspect_headers
+from lakesmith.lake.landing import inspect_headers, reads_evenly
 from lakesmith.lake.staging import Staged, stage
 from lakesmith.lake.tables import ensure_table
 from lakesmith.ledger.landing_store import shown
@@ -160,6 +160,7 @@ class Attempt(Execution):
                 batches,
                 expected_rows={day: pinned.expected_rows(day) for day in batches},
                 rows_per_file=self.context.settings.staging.rows_per_file,
+                computed_from=pinned.rows_in_reach if self._reads_evenly(pinned) else None,
             )
         with step(Step.AUDIT, target.table):
             audits = self._audit(staged, batches, pinned, inputs, target if keyed else judged_by)
@@ -185,6 +186,13 @@ class Attempt(Execution):
         done, version = taking_in.carry_out()
         self.unchanged = taking_in.unchanged
         return done, version
+
+    def _reads_evenly(self, pinned: PinnedInputs) -> bool:
+        graph = self.context.project.graph
+        return all(
+            reads_evenly(graph.sources[source.input.target], list(source.manifests.values()))
+            for source in pinned.sources
+        )
 
     def _without_broken_files(self, pinned: PinnedInputs) -> list[BatchRecord]:
         """Fails the batches whose files cannot be read, so that the others need not wait for them."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import cached_property
 
 from lakesmith.contracts.days import BatchRange
 from lakesmith.contracts.model import Contract, Input, ModelRole
@@ -18,7 +19,7 @@ from lakesmith.ledger.arms import Arm, ServedBy, arms_on, recorded_arms, served_
 from lakesmith.ledger.external import ExternalTable
 from lakesmith.ledger.forgotten import Forgotten
 from lakesmith.ledger.history import TableHistory
-from lakesmith.ledger.live import NO_FILES, LiveTable, files_of
+from lakesmith.ledger.live import NO_FILES, LiveBatch, LiveTable, files_of
 from lakesmith.ledger.manifest import DayState, Manifest
 from lakesmith.ledger.records import EMPTY_DIGEST, InputRead
 from lakesmith.ledger.state import BatchState
@@ -138,6 +139,24 @@ class PinnedInputs:
         read = [t.rows(day) for t in self.tables if t.input.window.is_same_day]
         return max([size // _BYTES_A_RECORD, *read])
 
+    @cached_property
+    def size(self) -> int:
+        """Bytes of all files that the run may read, as they are stored; only how Spark goes about it hangs on it."""
+        landed = sum(f.size for s in self.sources for m in s.manifests.values() for f in m.files)
+        return landed + sum(batch.size for batch in self._live_parts)
+
+    @cached_property
+    def rows_in_reach(self) -> int:
+        """About how many rows the run may read, all windows included."""
+        landed = sum(f.size for s in self.sources for m in s.manifests.values() for f in m.files)
+        return landed // _BYTES_A_RECORD + sum(part.rows or 0 for part in self._live_parts)
+
+    @cached_property
+    def _live_parts(self) -> tuple[LiveBatch, ...]:
+        batches = [t.live.batches.get(day) for t in self.tables if t.live for day in t.days or ()]
+        buckets = [bucket for t in self.tables if t.live for bucket in t.live.buckets.values()]
+        return tuple(part for part in (*batches, *buckets) if part is not None)
+
     def holds_nothing_for(self, day: date) -> bool:
         """True when all that the batch may read is empty, as on a day on which everything is closed."""
         if any(s.manifests[day].files for s in self.sources):
@@ -147,9 +166,7 @@ class PinnedInputs:
     @property
     def file_names(self) -> frozenset[str]:
         """The names, without folders, of all files that hold what may be read."""
-        batches = [t.live.batches.get(d) for t in self.tables if t.live for d in t.days or ()]
-        batches += [batch for t in self.tables if t.live for batch in t.live.buckets.values()]
-        paths = [path for batch in batches if batch is not None for path in batch.paths]
+        paths = [path for part in self._live_parts for path in part.paths]
         paths += [f.path for s in self.sources for m in s.manifests.values() for f in m.files]
         return frozenset(path.rpartition("/")[2] for path in paths)
 

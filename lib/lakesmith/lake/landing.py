@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,23 @@ from lakesmith.contracts.subjects import SubjectColumns
 from lakesmith.errors import LakesmithError
 from lakesmith.lake.records import file_layout, read_records, record_schema
 from lakesmith.lake.records_errors import FileRejected
+from lakesmith.lake.records_pieces import Piece, cut, is_cuttable
 from lakesmith.ledger.landing_store import LandingStore, landing_store
 from lakesmith.ledger.manifest import LandingFile, Manifest
 from lakesmith.ledger.subject_rows import rows_naming
 
-__all__ = ["Erasure", "FileColumns", "inspect_headers", "read_source", "source_schema", "translate"]
+__all__ = [
+    "Erasure",
+    "FileColumns",
+    "inspect_headers",
+    "read_source",
+    "reads_evenly",
+    "source_schema",
+    "translate",
+]
 
 TASK_BYTES = 32 << 20
-"""Small files share a task up to about so many bytes; a file is never split."""
+"""Small files share a task up to about so many bytes; a larger one is cut into pieces of so many, if it can be."""
 
 _ERROR_MARK = "lakesmith-error:"
 _POSITION = ("batch_date", "source_file", "record_no")
@@ -122,11 +131,12 @@ def read_source(
     Raises:
         LakesmithError: not here but in the workers; `translate` gives it back from what the action raises.
     """
-    tasks = _tasks([(manifest.batch_date, file) for manifest in manifests for file in manifest.files], spark)
+    files = [(manifest.batch_date, file) for manifest in manifests for file in manifest.files]
     schema = source_schema(source)
-    if not tasks:
+    if not files:
         return spark.createDataFrame([], schema)
     store = landing_store(landing_root, s3)
+    tasks = _tasks(_parts(spark, source, store, files), spark)
     reader = _reader(source, store, tasks, erasure)
     return spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(reader, schema)
 
@@ -221,33 +231,103 @@ def _is_plain(value: Any) -> bool:
     )
 
 
-_Pinned = tuple[date, LandingFile]
+def reads_evenly(source: Source, manifests: Sequence[Manifest]) -> bool:
+    """True when no task has to read far more than others: every large file can be cut."""
+    return all(
+        file.size <= 2 * TASK_BYTES or is_cuttable(source, file)
+        for manifest in manifests
+        for file in manifest.files
+    )
 
 
-def _tasks(files: Sequence[_Pinned], spark: SparkSession) -> list[list[_Pinned]]:
-    """Files in order, small ones together, so that every core has work and none is lost in starting tasks."""
-    total = sum(file.size for _, file in files)
+@dataclass(frozen=True)
+class _Part:
+    """What one task reads, alone or with others: a file, or a piece of one."""
+
+    batch_date: date
+    file: LandingFile
+    piece: Piece | None = None
+
+    @property
+    def size(self) -> int:
+        return self.file.size if self.piece is None else self.piece.end - self.piece.start
+
+
+def _parts(
+    spark: SparkSession, source: Source, store: LandingStore, files: Sequence[tuple[date, LandingFile]]
+) -> list[_Part]:
+    """Files in order; each large one that can be cut as its pieces, after a job that looks through all of those."""
+    whole = [_Part(batch_date, file) for batch_date, file in files]
+    large = [part for part in whole if part.size > 2 * TASK_BYTES and is_cuttable(source, part.file)]
+    pieces = _cut(spark, source, store, large) if large else {}
+    return [
+        cut_part
+        for part in whole
+        for cut_part in [replace(part, piece=piece) for piece in pieces.get(part.file.path, ())] or [part]
+    ]
+
+
+def _cut(
+    spark: SparkSession, source: Source, store: LandingStore, files: Sequence[_Part]
+) -> dict[str, list[Piece]]:
+    """The pieces of whole files, by path; none of a file that has to be read as one."""
+    target = TASK_BYTES
+
+    def look(numbers: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in numbers:
+                for number in batch.column(0).to_pylist():
+                    found = _cut_file(source, store, files[number], target)
+                    told = [json.dumps(astuple(piece)) for piece in found]
+                    yield pa.RecordBatch.from_pydict({"file": [number] * len(told), "piece": told}, _CUTS)
+        except LakesmithError as error:
+            raise _WorkerError(error) from error
+
+    found: dict[str, list[Piece]] = {}
+    rows = spark.range(0, len(files), 1, len(files)).mapInArrow(look, "file long, piece string").collect()
+    for row in rows:
+        start, end, first_no, sha256, header = json.loads(row["piece"])
+        piece = Piece(start, end, first_no, sha256, tuple(header))
+        found.setdefault(files[row["file"]].file.path, []).append(piece)
+    return found
+
+
+def _cut_file(source: Source, store: LandingStore, part: _Part, target: int) -> list[Piece]:
+    with store.open(f"{source.name}/{part.file.path}") as raw:
+        try:
+            return cut(raw, source, part.file, target)
+        except FileRejected as error:
+            error.batch_date = part.batch_date
+            raise
+
+
+_CUTS = pa.schema([("file", pa.int64()), ("piece", pa.string())])
+
+
+def _tasks(parts: Sequence[_Part], spark: SparkSession) -> list[list[_Part]]:
+    """Parts in order, small ones together, so that every core has work and none is lost in starting tasks."""
+    total = sum(part.size for part in parts)
     target = min(TASK_BYTES, total // (2 * spark.sparkContext.defaultParallelism) + 1)
-    tasks: list[list[_Pinned]] = []
+    tasks: list[list[_Part]] = []
     filled = target
-    for pinned in files:
+    for part in parts:
         if filled >= target:
             tasks.append([])
             filled = 0
-        tasks[-1].append(pinned)
-        filled += pinned[1].size
+        tasks[-1].append(part)
+        filled += part.size
     return tasks
 
 
 def _reader(
-    source: Source, store: LandingStore, tasks: list[list[_Pinned]], erasure: Erasure | None
+    source: Source, store: LandingStore, tasks: list[list[_Part]], erasure: Erasure | None
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
     def read(numbers: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         try:
             for batch in numbers:
                 for number in batch.column(0).to_pylist():
-                    for batch_date, file in tasks[number]:
-                        for records in _read_file(source, store, batch_date, file):
+                    for part in tasks[number]:
+                        for records in _read_part(source, store, part):
                             yield records if erasure is None else erasure.apply(records)
         except LakesmithError as error:
             raise _WorkerError(error) from error
@@ -255,16 +335,14 @@ def _reader(
     return read
 
 
-def _read_file(
-    source: Source, store: LandingStore, batch_date: date, file: LandingFile
-) -> Iterator[pa.RecordBatch]:
-    day, path = pa.scalar(batch_date, pa.date32()), pa.scalar(file.path, pa.string())
+def _read_part(source: Source, store: LandingStore, part: _Part) -> Iterator[pa.RecordBatch]:
+    day, path = pa.scalar(part.batch_date, pa.date32()), pa.scalar(part.file.path, pa.string())
     names = ["batch_date", "source_file", *record_schema(source).names]
-    with store.open(f"{source.name}/{file.path}") as raw:
+    with store.open(f"{source.name}/{part.file.path}") as raw:
         try:
-            for batch in read_records(raw, source, file):
+            for batch in read_records(raw, source, part.file, part.piece):
                 origin = [pa.repeat(value, batch.num_rows) for value in (day, path)]
                 yield pa.RecordBatch.from_arrays([*origin, *batch.columns], names)
         except FileRejected as error:
-            error.batch_date = batch_date
+            error.batch_date = part.batch_date
             raise

@@ -14,39 +14,55 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
-from io import BufferedReader
+from typing import Protocol
 
 from lakesmith.errors import InputChanged
 from lakesmith.lake.records_errors import FileBroken
-from lakesmith.ledger.manifest import LandingFile
 
-__all__ = ["KEPT_BYTES", "PinnedStream", "expansion_limit", "line_blocks", "text_chunks"]
+__all__ = [
+    "BYTE_ORDER_MARK",
+    "KEPT_BYTES",
+    "PinnedStream",
+    "Readable",
+    "expansion_limit",
+    "is_plain_text",
+    "line_blocks",
+    "text_chunks",
+]
 
 KEPT_BYTES = 16 << 20
 """The most bytes of one physical line that are kept, unless a source's `max_record_bytes` is larger."""
 
 _READ_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
-_BOM = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16 (little-endian)", b"\xfe\xff": "UTF-16 (big-endian)"}
 # DEFLATE can't do better than 1032:1, and no table of records comes near; what does is a bomb.
 _MAX_EXPANSION = 500
 _EXPANSION_FREE_BYTES = 256 << 20
 
 
+class Readable(Protocol):
+    """What bytes come from."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most so many; none at the end."""
+        ...
+
+
 class PinnedStream:
-    """A landing file's bytes, hashed as they are read, so that they can be compared with the manifest.
+    """A landing file's bytes, hashed as they are read, so that they can be compared with what was pinned.
 
     Args:
-        raw: the open file, at its start.
-        pinned: its entry in the manifest.
+        raw: the open file, at its start; or a piece of it.
+        sha256: that the bytes must have.
         name: `<source>/<path>`, for messages.
     """
 
-    def __init__(self, raw: BufferedReader, pinned: LandingFile, name: str) -> None:
+    def __init__(self, raw: Readable, sha256: str, name: str) -> None:
         self.name = name
         self._raw = raw
-        self._pinned = pinned
+        self._sha256 = sha256
         self._hash = hashlib.sha256()
 
     def read(self) -> bytes:
@@ -63,11 +79,16 @@ class PinnedStream:
         """
         while self.read():
             pass
-        if self._hash.hexdigest() != self._pinned.sha256:
+        if self._hash.hexdigest() != self._sha256:
             raise InputChanged(
                 f"the landing file {self.name!r} was replaced after this run had pinned it. "
                 f"Run again: the new content is then pinned."
             )
+
+
+def is_plain_text(first: bytes) -> bool:
+    """False for a file that begins as gzip or as text in another encoding does."""
+    return first[:2] != _GZIP_MAGIC and first[:2] not in _OTHER_ENCODINGS
 
 
 def expansion_limit(compressed: int) -> int:
@@ -86,7 +107,7 @@ def text_chunks(stream: PinnedStream) -> Iterator[bytes]:
     for piece in _decompressed(stream):
         if start:
             pending += piece
-            if len(pending) < len(_BOM):
+            if len(pending) < len(BYTE_ORDER_MARK):
                 continue
             piece, start = _without_mark(pending, stream.name), False
         yield piece
@@ -98,7 +119,7 @@ def _without_mark(first: bytes, name: str) -> bytes:
     encoding = _OTHER_ENCODINGS.get(first[:2])
     if encoding:
         raise FileBroken(name, f"the text is {encoding}, not UTF-8. Deliver it in UTF-8.")
-    return first.removeprefix(_BOM)
+    return first.removeprefix(BYTE_ORDER_MARK)
 
 
 def _decompressed(stream: PinnedStream) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ good are given to Arrow, which splits them into fields by the same grammar.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 from pyarrow import csv
@@ -17,37 +17,42 @@ from lakesmith.lake.records_batches import Layout, as_text, extra_maps, record_b
 from lakesmith.lake.records_csv_lines import Grammar, Judge, LineEnd, QuotedFields, is_utf8, split_lines
 from lakesmith.lake.records_errors import FileBroken
 
-__all__ = ["csv_batches", "csv_layout"]
+__all__ = ["csv_batches", "csv_header", "csv_layout", "without_blank_lines"]
 
 _BLANK_LINES = re.compile(rb"(?:\r?\n)*+(?:\r\Z)?")
 
 
-def csv_batches(blocks: Iterable[bytes], source: Source, file: str) -> Iterator[pa.RecordBatch]:
+def csv_batches(
+    blocks: Iterable[bytes], source: Source, file: str, header: Sequence[str] | None = None, first_no: int = 1
+) -> Iterator[pa.RecordBatch]:
     """The records of a file, after its header.
 
     Args:
         blocks: the text, from `line_blocks`.
         source: the contract.
         file: `<source>/<path>`, for messages.
+        header: the file's columns, of a text that begins behind them; None reads them.
+        first_no: `record_no` of the first record.
 
     Raises:
         FileRejected: the header does not parse, or lacks a required column, or names one twice.
     """
     grammar = Grammar(source.delimiter)
     schema = record_schema(source)
-    layout: Layout | None = None
-    judge = Judge(grammar, 1, source.max_record_bytes)
-    next_no = 1
+    layout = None if header is None else Layout(source, header, file)
+    judge = Judge(grammar, 1 if layout is None else len(layout.names), source.max_record_bytes)
+    next_no = first_no
     rest = b""
     for block, last in _marking_last(blocks):
         text = rest + block if rest else block
         if layout is None:
-            text = _without_blank_lines(text)
-            header = _header(grammar, text, last, source, file)
-            if header is None:
+            text = without_blank_lines(text)
+            found = csv_header(text, last, source, file)
+            if found is None:
                 rest = text
                 continue
-            layout, used = header
+            names, used = found
+            layout = Layout(source, names, file)
             judge = Judge(grammar, len(layout.names), source.max_record_bytes)
             text = text[used:]
         good, malformed, rows, rest = judge.split(text, last)
@@ -67,20 +72,26 @@ def csv_layout(blocks: Iterable[bytes], source: Source, file: str) -> Layout:
     Raises:
         FileRejected: as `csv_batches`.
     """
-    grammar = Grammar(source.delimiter)
     rest = b""
     for block, last in _marking_last(blocks):
-        rest = _without_blank_lines(rest + block)
-        header = _header(grammar, rest, last, source, file)
-        if header is not None:
-            return header[0]
+        rest = without_blank_lines(rest + block)
+        found = csv_header(rest, last, source, file)
+        if found is not None:
+            return Layout(source, found[0], file)
     raise FileBroken(file, "the file is empty: not even a header. Deliver it again.")
 
 
-def _header(
-    grammar: Grammar, text: bytes, last: bool, source: Source, file: str
-) -> tuple[Layout, int] | None:
-    """The file's columns and how many bytes the header takes; None when the text ends before it does."""
+def csv_header(text: bytes, last: bool, source: Source, file: str) -> tuple[tuple[str, ...], int] | None:
+    """The columns that a file's first line names, and how many bytes it takes; None when the text ends before it does.
+
+    Args:
+        text: of the file, from its first line that is not blank.
+        last: there is no more.
+
+    Raises:
+        FileBroken: the header does not parse.
+    """
+    grammar = Grammar(source.delimiter)
     lines = split_lines(text)
     if not lines:
         return None
@@ -96,11 +107,11 @@ def _header(
     if state is not LineEnd.CLOSED or len(record) > limit or b"\0" in record or not is_utf8(record):
         shown = as_text(record[:200])
         raise FileBroken(file, f"the header is no CSV in UTF-8: {shown!r}. Deliver the file again.")
-    names = [name.decode() for name in grammar.fields(record)]
-    return Layout(source, names, file), sum(len(line) + 1 for line in lines[:end])
+    names = tuple(name.decode() for name in grammar.fields(record))
+    return names, min(sum(len(line) + 1 for line in lines[:end]), len(text))
 
 
-def _without_blank_lines(text: bytes) -> bytes:
+def without_blank_lines(text: bytes) -> bytes:
     """The text from its first line that is not blank: a file may begin with any number of those that are."""
     matched = _BLANK_LINES.match(text)
     return text[matched.end() :] if matched else text

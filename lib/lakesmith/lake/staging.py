@@ -37,6 +37,8 @@ OUTCOME = "_outcome"
 _SALT = "_salt"
 # More partitions than this would only make tasks that do nothing but start.
 _MOST_PARTITIONS = 2000
+# So few that one task computes them as soon as several would.
+_FEW_ROWS = 50_000
 
 
 class RowOutcome(StrEnum):
@@ -107,6 +109,7 @@ def stage(
     *,
     expected_rows: Mapping[Part, int],
     rows_per_file: int,
+    computed_from: int | None = None,
 ) -> Staged:
     """Writes a run's rows once.
 
@@ -115,13 +118,19 @@ def stage(
         parts: the batches (of a keyed table the buckets) that the run owns; rows of any other are an error.
         expected_rows: about how many rows each of them will have, by which files are sized; a guess costs only speed.
         rows_per_file: the most rows meant for one file.
+        computed_from: about how many rows the frame is computed from, where its tasks share them evenly; None where nobody
+            knows, and then the rows are moved once more to make even files.
 
     Raises:
         DataRejected: the transform made rows for batches that the run does not own, or for none.
     """
     folder = f"batches/{run_id}"
     salts = {part: max(1, -(-rows // rows_per_file)) for part, rows in expected_rows.items()}
-    spread = _spread(frame, contract.partitioned_by, parts, salts)
+    files = sum(salts.get(part, 1) for part in parts)
+    if _tasks_make_files(frame, parts, files, computed_from):
+        spread = frame.coalesce(files)
+    else:
+        spread = _spread(frame, contract.partitioned_by, salts, files)
     writer = spread.write.format("delta").mode("errorifexists").partitionBy(contract.partitioned_by, OUTCOME)
     for key, value in _staging_properties(contract).items():
         writer = writer.option(key, value)
@@ -129,10 +138,20 @@ def stage(
     return _read_log(contract, lake, run_id, folder, parts)
 
 
-def _spread(frame: DataFrame, column: str, parts: Sequence[Part], salts: Mapping[Part, int]) -> DataFrame:
+def _tasks_make_files(frame: DataFrame, parts: Sequence[Part], files: int, computed_from: int | None) -> bool:
+    """True where each task may write what it computed.
+
+    With one batch no task writes several of them. What then counts is that as many tasks compute as there are cores; few rows
+    need no more than one. Else a shuffle, which costs a sixth of a large batch, keeps all of them at work.
+    """
+    if len(parts) != 1 or computed_from is None:
+        return False
+    return computed_from <= _FEW_ROWS or files >= frame.sparkSession.sparkContext.defaultParallelism
+
+
+def _spread(frame: DataFrame, column: str, salts: Mapping[Part, int], files: int) -> DataFrame:
     """One task writes one file: a batch or a bucket by default, a piece of it where it is large."""
     most = max(salts.values(), default=1)
-    files = sum(salts.get(part, 1) for part in parts)
     partitions = max(1, min(files, _MOST_PARTITIONS))
     if most == 1:
         return frame.repartition(partitions, column)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import date, timedelta
 from pathlib import Path
@@ -68,19 +69,46 @@ def test_no_files_give_an_empty_frame_of_the_same_schema(spark_session: SparkSes
         assert rows(frame) == []
 
 
-def test_files_share_tasks_but_keep_their_order_and_are_never_split(
+def test_files_share_tasks_but_keep_their_order(
     spark_session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = {f"2011-03-{day:02}.csv": HEADER + b"1,pen,0.20\n" * day for day in range(1, 31)}
     manifests = put(tmp_path, files)
     frames = [read_source(spark_session, shop(), tmp_path, manifests)]
-    monkeypatch.setattr(landing, "TASK_BYTES", 1)
+    monkeypatch.setattr(landing, "TASK_BYTES", 200)
     frames.append(read_source(spark_session, shop(), tmp_path, manifests))
     tasks = [frame.rdd.getNumPartitions() for frame in frames]
-    assert tasks[0] < 10
-    assert tasks[1] == 30
+    assert tasks == [2, 20]
     assert rows(frames[0]) == rows(frames[1])
     assert frames[0].count() == sum(range(1, 31))
+
+
+def test_large_files_are_read_by_several_tasks_and_give_the_same_records(
+    spark_session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that can be cut; a gzip file beside them is read as one."""
+    lines = [f'{n},"a ""pen""\nno. {n} {"x" * 500}",0.20\n' for n in range(12_000)]
+    lines += [f'{n},"stray,0.20\n' for n in range(9)]
+    text = HEADER + "".join(lines).encode()
+    files = {"2011-03-01.csv": text, "2011-03-02.csv.gz": gzip.compress(text), "2011-03-03.csv": text}
+    manifests = put(tmp_path, files)
+    whole = read_source(spark_session, shop(), tmp_path, manifests)
+    monkeypatch.setattr(landing, "TASK_BYTES", 1 << 20)
+    cut = read_source(spark_session, shop(), tmp_path, manifests)
+    assert (whole.rdd.getNumPartitions(), cut.rdd.getNumPartitions()) == (2, 7)
+    assert cut.where("malformed IS NOT NULL").count() == 27
+    assert rows(cut) == rows(whole)
+
+
+def test_a_file_replaced_before_it_is_cut_is_a_changed_input(
+    spark_session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifests = put(tmp_path, {"2011-03-01.csv": HEADER + b"1,pen,0.20\n"})
+    put(tmp_path, {"2011-03-01.csv": HEADER + b"1,pen,0.30\n"})
+    monkeypatch.setattr(landing, "TASK_BYTES", 1)
+    with pytest.raises(Exception, match="lakesmith-error") as caught:
+        read_source(spark_session, shop(), tmp_path, manifests)
+    assert type(translate(caught.value)) is InputChanged
 
 
 BROKEN: dict[str, tuple[bytes, type[LakesmithError], dict[str, Any]]] = {
