@@ -37,6 +37,7 @@ _COUNTING_DISTINCT = {
     "expect_column_proportion_of_unique_values_to_be_between",
     "expect_column_unique_value_count_to_be_between",
 }
+_QUANTILES = {"expect_column_median_to_be_between", "expect_column_quantile_values_to_be_between"}
 
 Asked = tuple[str, dict[str, Any]]
 """The type of an expectation and its kwargs."""
@@ -278,7 +279,27 @@ def answer(native: Mapping[str, Any]) -> Answer:
     if result.get("observed_value") in (math.inf, -math.inf):
         # Great Expectations leaves infinity in, which is not JSON.
         result["observed_value"] = str(result["observed_value"])
+    kind = native["expectation_config"]["type"]
+    if kind == "expect_column_most_common_value_to_be_in_set":
+        # Lakesmith keeps no value of a row.
+        result["observed_value"] = None
+    if kind in _QUANTILES:
+        result["observed_value"] = _plain(result["observed_value"])
+    if "success_details" in (met := result.get("details") or {}):
+        # Some of them are NumPy's, which is not JSON either.
+        result["details"] = {"success_details": [bool(each) for each in met["success_details"]]}
     return native["success"], result
+
+
+def _plain(observed: Any) -> Any:
+    """Quantiles without infinity, and with one zero: which of 0.0 and -0.0 Spark names depends on how rows lie in files."""
+    match observed:
+        case {"values": values}:
+            return {**observed, "values": [_plain(value) for value in values]}
+        case float():
+            return str(observed) if math.isinf(observed) else observed + 0.0
+        case _:
+            return observed
 
 
 def same_answer(mine: Answer | NotComputed, theirs: Answer | NotComputed) -> bool:

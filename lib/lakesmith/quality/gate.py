@@ -1,9 +1,9 @@
 """The gate: judges the staged batches of one table, all at once.
 
 Owns the plan (which expectation is answered how) and the verdict of each batch. One grouped pass answers what
-aggregates can, together with whatever the engine adds to it (digests); one more action answers what
-needs groupings and inputs; only what is left goes to Great Expectations, batch by batch. Publishes and
-records nothing.
+aggregates can, together with whatever the engine adds to it (digests); one more action answers what needs groupings,
+which read the staged rows once for the whole suite, and inputs; only what is left goes to Great Expectations, batch by
+batch. Publishes and records nothing.
 """
 
 from __future__ import annotations
@@ -23,16 +23,24 @@ from lakesmith.contracts.model import BATCH_DATE, Contract, Expectation, Severit
 from lakesmith.contracts.suites import IMPLIED_RULE_PREFIX
 from lakesmith.contracts.types import ColumnType, PrimitiveType
 from lakesmith.errors import ConfigurationError, LakesmithError
-from lakesmith.quality.grouped import GroupedQuestion, Grouping, grouped_question
+from lakesmith.quality.grouped import (
+    COUNTS,
+    GROUPING,
+    QUANTILES,
+    GroupedQuestion,
+    GroupingCounts,
+    count_groups,
+    grouped_question,
+    groupings_of,
+)
 from lakesmith.quality.masking import is_masked
 from lakesmith.quality.questions import Aggregates, Question, question
 from lakesmith.quality.results import Outcome, Result
 from lakesmith.quality.silence import errors_without_values
+from lakesmith.quality.structure import structure_question
 from lakesmith.quality.totals import compare_group_totals, group_totals_outcome
 
 __all__ = ["BatchVerdict", "Gate", "GateFailed", "implied_expectations", "suite_columns"]
-
-_GROUPING = "__grouping"
 
 
 class GateFailed(LakesmithError):
@@ -138,8 +146,10 @@ class Gate:
         self._totals: dict[str, Expectation] = {}
         left = []
         for expectation in self.expectations:
-            answered = question(expectation, self.columns, self._aggregates)
-            grouped = None if answered else grouped_question(expectation, self._aggregates)
+            answered = question(expectation, self.columns, self._aggregates) or structure_question(
+                expectation, self.columns
+            )
+            grouped = None if answered else grouped_question(expectation, self.columns, self._aggregates)
             if answered:
                 self._questions[expectation.rule] = answered
             elif grouped:
@@ -210,7 +220,7 @@ class Gate:
         self,
         day: date,
         row: Mapping[str, Any] | None,
-        counts: Mapping[tuple[str, date], Mapping[str, int]],
+        counts: Mapping[tuple[str, date], GroupingCounts],
         left: Mapping[str, Result],
         extras: Mapping[str, Column],
     ) -> BatchVerdict:
@@ -234,23 +244,28 @@ class Gate:
 
     def _grouped_counts(
         self, rows: DataFrame, batches: Sequence[date], inputs: Mapping[str, DataFrame]
-    ) -> dict[tuple[str, date], Mapping[str, int]]:
-        """The counts of every grouping and comparison, by rule and batch: one action for all of them."""
-        members: dict[Grouping, dict[str, Sequence[Any]]] = {}
-        for asked in self._grouped.values():
-            members.setdefault(asked.grouping, {}).update(asked.members)
-        frames: dict[Any, DataFrame] = {
-            grouping: grouping.counts(rows, sets) for grouping, sets in members.items()
+    ) -> dict[tuple[str, date], GroupingCounts]:
+        """The counts of every grouping and comparison, by rule and batch: one action, and one scan for all groupings."""
+        asked = list(self._grouped.values())
+        groupings = groupings_of(asked)
+        frames = [count_groups(rows, asked)] if asked else []
+        no_quantiles = F.lit(None).cast("map<string,double>").alias(QUANTILES)
+        for at, expectation in enumerate(self._totals.values(), len(groupings)):
+            compared = self._compare(rows, batches, inputs, expectation)
+            frames.append(compared.select(F.lit(at).alias(GROUPING), BATCH_DATE, COUNTS, no_quantiles))
+        if not frames:
+            return {}
+        found = {
+            (row[GROUPING], row[BATCH_DATE]): {**row[COUNTS], **(row[QUANTILES] or {})}
+            for row in reduce(DataFrame.unionByName, frames).collect()
         }
-        frames |= {rule: self._compare(rows, batches, inputs, e) for rule, e in self._totals.items()}
-        found = _collect(frames)
-        sources: dict[str, Any] = {rule: asked.grouping for rule, asked in self._grouped.items()}
-        sources |= {rule: rule for rule in self._totals}
+        numbers = {rule: groupings.index(question.grouping) for rule, question in self._grouped.items()}
+        numbers |= {rule: at for at, rule in enumerate(self._totals, len(groupings))}
         return {
-            (rule, day): found[source, day]
-            for rule, source in sources.items()
+            (rule, day): found[at, day]
+            for rule, at in numbers.items()
             for day in batches
-            if (source, day) in found
+            if (at, day) in found
         }
 
     def _compare(
@@ -292,8 +307,8 @@ class Gate:
             try:
                 with errors_without_values():
                     question(expectation, self.columns, alone)
-                    if grouped := grouped_question(expectation, alone):
-                        grouped.grouping.counts(rows, grouped.members)
+                    if grouped := grouped_question(expectation, self.columns, alone):
+                        count_groups(rows, [grouped])
                     if expectation.type == GROUP_TOTALS:
                         self._compare(rows, batches, inputs, expectation)
                     rows.groupBy(BATCH_DATE).agg(F.count(F.lit(1)), *alone.columns.values())
@@ -307,15 +322,3 @@ class Gate:
             f"{self.contract.table}: Spark cannot read the SQL of the rule {expectation.rule!r}: {reason} "
             f"Mend it in {self.contract.suite.file or 'the suite'}."
         )
-
-
-def _collect(frames: Mapping[Any, DataFrame]) -> dict[tuple[Any, date], Mapping[str, int]]:
-    """The counts of several frames by one action, each under its own key."""
-    if not frames:
-        return {}
-    keys = list(frames)
-    labelled = [
-        frames[key].select(F.lit(at).alias(_GROUPING), BATCH_DATE, "counts") for at, key in enumerate(keys)
-    ]
-    rows = reduce(DataFrame.unionAll, labelled).collect()
-    return {(keys[row[_GROUPING]], row[BATCH_DATE]): row["counts"] for row in rows}

@@ -7,10 +7,9 @@ batches), in Great Expectations' own way on Spark. Builds columns only; who runs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import zip_longest
 from typing import Any
 
 from pyspark.sql import Column
@@ -18,17 +17,17 @@ from pyspark.sql import functions as F
 
 from lakesmith.contracts.expectations import Family, family
 from lakesmith.contracts.model import Expectation
-from lakesmith.contracts.types import ColumnType, PrimitiveType, StructType
+from lakesmith.contracts.types import ColumnType, PrimitiveType
 from lakesmith.quality.predicates import RowCheck, bound, compiles, condition_sql, row_check, row_condition
 from lakesmith.quality.results import Outcome, jsonable
 
 __all__ = [
     "AGGREGATE_TYPES",
-    "STRUCTURE_TYPES",
     "Aggregates",
     "Answers",
     "Question",
     "between",
+    "is_integral",
     "map_outcome",
     "question",
 ]
@@ -93,9 +92,6 @@ def question(
     if build := _AGGREGATES.get(expectation.type):
         answer = build(expectation.kwargs, columns, aggregates)
         return None if answer is None else Question(expectation, answer)
-    if judge := _STRUCTURE.get(expectation.type):
-        outcome = judge(expectation.kwargs, list(_with_nested(columns)))
-        return Question(expectation, lambda _: outcome)
     return None
 
 
@@ -192,7 +188,7 @@ def _measured(measure: Callable[[Column], Column], what: str, families: set[Fami
             return None  # Great Expectations refuses them; it says so itself
         column = F.col(name)
         within = row_condition(kwargs)
-        if what == "sum" and _is_integral(columns[name]):
+        if what == "sum" and is_integral(columns[name]):
             column = column.cast("double")
         selected = column if within is None else F.when(within, column)
         measured = aggregates.add(f"{what}|{name}|{_condition_key(kwargs)}", measure(selected), None)
@@ -206,7 +202,8 @@ def _same_kind_of_bounds(kwargs: Mapping[str, Any]) -> bool:
     return len(kinds) == 1
 
 
-def _is_integral(kind: ColumnType) -> bool:
+def is_integral(kind: ColumnType) -> bool:
+    """True for a type of whole numbers."""
     return isinstance(kind, PrimitiveType) and kind.name in {"tinyint", "smallint", "int", "bigint"}
 
 
@@ -248,62 +245,3 @@ _AGGREGATES: Mapping[str, Build] = {
 }
 AGGREGATE_TYPES = frozenset(_AGGREGATES)
 """The types that measure something and compare it with bounds."""
-
-
-def _with_nested(columns: Mapping[str, ColumnType], parent: str = "") -> Iterator[str]:
-    """The names of columns as Great Expectations lists them on Spark: after a struct come its fields."""
-    for name, kind in columns.items():
-        yield parent + name
-        if isinstance(kind, StructType):
-            yield from _with_nested(dict(kind.fields), f"{parent}{name}.")
-
-
-def _column_exists(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
-    at = kwargs.get("column_index")
-    if at:
-        # As in Python, which Great Expectations asks: -1 is the last column.
-        there = -len(columns) <= at < len(columns)
-        return Outcome(there and columns[int(at)] == kwargs["column"], measures=False)
-    return Outcome(kwargs["column"] in columns, measures=False)
-
-
-def _column_count_equals(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
-    return Outcome(len(columns) == int(kwargs["value"]), observed_value=len(columns))
-
-
-def _column_count_between(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
-    return between(len(columns), kwargs)
-
-
-def _columns_in_order(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
-    expected = kwargs.get("column_list")
-    if expected is None or list(expected) == columns:
-        return Outcome(True, observed_value=columns)
-    compared = zip_longest(range(max(len(expected), len(columns))), expected, columns)
-    different = [
-        {"Expected Column Position": at, "Expected": wanted, "Found": found}
-        for at, wanted, found in compared
-        if wanted != found
-    ]
-    return Outcome(False, observed_value=columns, details={"details": {"mismatched": different}})
-
-
-def _columns_as_set(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
-    expected, found = set(kwargs.get("column_set") or ()), set(columns)
-    if expected == found:
-        return Outcome(True, observed_value=sorted(found))
-    different = {"unexpected": sorted(found - expected), "missing": sorted(expected - found)}
-    details = {"details": {"mismatched": {key: names for key, names in different.items() if names}}}
-    kept = not kwargs.get("exact_match", True) and not different["missing"]
-    return Outcome(kept, observed_value=sorted(found), details=details)
-
-
-_STRUCTURE: Mapping[str, Callable[[Mapping[str, Any], list[str]], Outcome]] = {
-    "expect_column_to_exist": _column_exists,
-    "expect_table_column_count_to_be_between": _column_count_between,
-    "expect_table_column_count_to_equal": _column_count_equals,
-    "expect_table_columns_to_match_ordered_list": _columns_in_order,
-    "expect_table_columns_to_match_set": _columns_as_set,
-}
-STRUCTURE_TYPES = frozenset(_STRUCTURE)
-"""The types that look at columns only; the contract answers them."""

@@ -17,7 +17,8 @@ from lakesmith.contracts.model import Contract
 from lakesmith.quality.gate import BatchVerdict, Gate
 from lakesmith.quality.great_expectations_runner import COUNTS_ONLY, quiet_context, validate
 from lakesmith.quality.grouped import GROUPED_TYPES
-from lakesmith.quality.questions import AGGREGATE_TYPES, STRUCTURE_TYPES
+from lakesmith.quality.questions import AGGREGATE_TYPES
+from lakesmith.quality.structure import STRUCTURE_TYPES
 from parity.comparison import answer
 
 DAY, ONE_ROW, ONLY_NULLS, EMPTY = (date(2011, 3, day) for day in (1, 2, 3, 4))
@@ -122,6 +123,40 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "distinct in set": column("distinct_values_to_be_in_set", column="name", value_set=["a", "bb"]),
     "distinct contain": column("distinct_values_to_contain_set", column="units", value_set=[1, 2, 9]),
     "distinct equal": column("distinct_values_to_equal_set", column="paid", value_set=[True, False]),
+    "median": column("median_to_be_between", column="lines", min_value=2, max_value=2.5),
+    "median of two": column("median_to_be_between", column="units", max_value=2, row_condition=NO_LINES),
+    "median without NaN, with infinity": column("median_to_be_between", column="weight", min_value=1.5),
+    "median of decimals": column("median_to_be_between", column="price", min_value=1.3),
+    "quantiles": column(
+        "quantile_values_to_be_between",
+        column="lines",
+        quantile_ranges={
+            "quantiles": [0.0, 0.25, 0.5, 0.7, 1.0],
+            "value_ranges": [[1, 1], [None, 1], [2, None], [0, 3], [None, 4]],
+        },
+    ),
+    "quantiles, out of order, infinite": column(
+        "quantile_values_to_be_between",
+        column="weight",
+        quantile_ranges={"quantiles": [1.0, 0.34, 0.33], "value_ranges": [[1, None], [-1, 1], [-2, -1]]},
+    ),
+    "quantile a ten-thousandth off": column(
+        "quantile_values_to_be_between",
+        column="price",
+        quantile_ranges={"quantiles": [0.5], "value_ranges": [[1.2501, 2]]},
+        row_condition=NO_LINES,
+    ),
+    "most common": column("most_common_value_to_be_in_set", column="name", value_set=["a", "z"]),
+    "most common, a tie": column("most_common_value_to_be_in_set", column="lines", value_set=[1, 5]),
+    "most common, a tie is fine": column(
+        "most_common_value_to_be_in_set", column="paid", value_set=[True], ties_okay=True
+    ),
+    "most common, an inexact decimal": column(
+        "most_common_value_to_be_in_set", column="price", value_set=[0.1, 7.0], ties_okay=True
+    ),
+    "most common of whole numbers": column(
+        "most_common_value_to_be_in_set", column="units", value_set=[2.0, 2.5]
+    ),
     "filled share": column("proportion_of_non_null_values_to_be_between", column="lines", min_value=4 / 6),
     "max of numbers": column("max_to_be_between", column="units", max_value=2**53),
     "max with NaN": column("max_to_be_between", column="weight", max_value=2),
@@ -144,6 +179,13 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "columns between": ("expect_table_column_count_to_be_between", {"max_value": 8}),
     "columns in order": ("expect_table_columns_to_match_ordered_list", {"column_list": ["name", "lines"]}),
     "columns as a set": ("expect_table_columns_to_match_set", {"column_set": ["name"], "exact_match": False}),
+    "type": column("type_to_be", column="price", type_="DecimalType"),
+    "type, a class above": column("type_to_be", column="units", type_="IntegralType"),
+    "values of a type": column("values_to_be_of_type", column="units", type_="IntegerType"),
+    "values of a listed type": column(
+        "values_to_be_in_type_list", column="at", type_list=["text", "TimestampType", "DateType"]
+    ),
+    "values of any type": column("values_to_be_in_type_list", column="at"),
     "where text equals": column("values_to_be_between", column="units", min_value=2, row_condition=IS_A),
     "where null": column("values_to_not_be_null", column="name", row_condition=NO_LINES),
     "where SQL": column("max_to_be_between", column="units", max_value=1, row_condition=SQL),
