@@ -286,9 +286,9 @@ def answer(native: Mapping[str, Any]) -> Answer:
     if kind in _QUANTILES:
         result["observed_value"] = _plain(result["observed_value"])
     if "success_details" in (met := result.get("details") or {}):
-        # Some of them are NumPy's, which is not JSON either.
+        # Some of them are NumPy's, as the verdict is, which is not JSON either.
         result["details"] = {"success_details": [bool(each) for each in met["success_details"]]}
-    return native["success"], result
+    return bool(native["success"]), result
 
 
 def _plain(observed: Any) -> Any:

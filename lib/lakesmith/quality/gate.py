@@ -1,14 +1,14 @@
 """The gate: judges the staged batches of one table, all at once.
 
-Owns the plan (which expectation is answered how) and the verdict of each batch. One grouped pass answers what
-aggregates can, together with whatever the engine adds to it (digests); one more action answers what needs groupings,
-which read the staged rows once for the whole suite, and inputs; only what is left goes to Great Expectations, batch by
-batch. Publishes and records nothing.
+Owns the plan (which expectation is answered how) and the verdict of each batch. What the staged log's statistics tell
+is not asked of the rows. One grouped pass answers what aggregates can, together with whatever the engine adds to it
+(digests); one more action answers what needs groupings, which read the staged rows once for the whole suite, and
+inputs; only what is left goes to Great Expectations, batch by batch. Publishes and records nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
@@ -33,6 +33,7 @@ from lakesmith.quality.grouped import (
     grouped_question,
     groupings_of,
 )
+from lakesmith.quality.log_statistics import BatchStatistics
 from lakesmith.quality.masking import is_masked
 from lakesmith.quality.questions import Aggregates, Question, question
 from lakesmith.quality.results import Outcome, Result
@@ -170,6 +171,12 @@ class Gate:
         """The columns of the one grouped pass over the staged rows, by name."""
         return dict(self._aggregates.columns)
 
+    def told_by(
+        self, log: Mapping[date, BatchStatistics], batches: Sequence[date]
+    ) -> dict[str, dict[date, Any]]:
+        """The aggregates that the log tells of every one of these batches that has rows, by name and batch."""
+        return self._aggregates.of_log(log, batches)
+
     def judge(self, row: Mapping[str, Any] | None) -> list[Result]:
         """The results that the grouped pass answers, for one batch.
 
@@ -185,6 +192,7 @@ class Gate:
         batches: Sequence[date],
         inputs: Mapping[str, DataFrame],
         extra_aggregates: Mapping[str, Column],
+        log: Mapping[date, BatchStatistics] | None = None,
     ) -> dict[date, BatchVerdict]:
         """The verdict of each batch.
 
@@ -193,6 +201,8 @@ class Gate:
             batches: the batches to judge; rows of others are not looked at.
             inputs: the pinned same-day inputs, by name; only those that group totals name are read.
             extra_aggregates: computed in the same pass, by name.
+            log: what the log says of these rows, by batch; a batch that is not in it has no rows. The grouped pass leaves
+                out what it tells. None asks the rows alone.
 
         Raises:
             ConfigurationError: the suite names an input that was not read, or SQL that Spark cannot resolve.
@@ -201,7 +211,8 @@ class Gate:
         rows = staged.where(F.col(BATCH_DATE).isin(list(batches)))
         try:
             with errors_without_values():
-                answers = self._grouped_pass(rows, extra_aggregates)
+                told = {} if log is None else self.told_by(log, batches)
+                answers = self._grouped_pass(rows, extra_aggregates, told)
                 counts = self._grouped_counts(rows, batches, inputs)
         except AnalysisException:
             self._resolve_each(rows, batches, inputs)
@@ -212,7 +223,14 @@ class Gate:
             raise GateFailed(self.contract.table, condition) from None
         left = self._ask_great_expectations(rows, batches)
         return {
-            day: self._verdict(day, answers.get(day), counts, left.get(day, {}), extra_aggregates)
+            day: self._verdict(
+                day,
+                answers.get(day),
+                {name: values[day] for name, values in told.items() if day in values},
+                counts,
+                left.get(day, {}),
+                extra_aggregates,
+            )
             for day in batches
         }
 
@@ -220,12 +238,13 @@ class Gate:
         self,
         day: date,
         row: Mapping[str, Any] | None,
+        told: Mapping[str, Any],
         counts: Mapping[tuple[str, date], GroupingCounts],
         left: Mapping[str, Result],
         extras: Mapping[str, Column],
     ) -> BatchVerdict:
-        values = self._aggregates.of_no_rows if row is None else row
-        found = {result.rule: result for result in self.judge(row)} | dict(left)
+        values = {**self._aggregates.of_no_rows, **(row or {}), **told}
+        found = {result.rule: result for result in self.judge(values)} | dict(left)
         for rule, grouped in self._grouped.items():
             found[rule] = self._result(
                 grouped.expectation, grouped.answer(values, counts.get((rule, day), {}))
@@ -235,8 +254,11 @@ class Gate:
         ordered = tuple(found[e.rule] for e in self.expectations)
         return BatchVerdict(day, ordered, {name: None if row is None else row[name] for name in extras})
 
-    def _grouped_pass(self, rows: DataFrame, extras: Mapping[str, Column]) -> dict[date, dict[str, Any]]:
-        asked = [*self._aggregates.columns.items(), *extras.items()]
+    def _grouped_pass(
+        self, rows: DataFrame, extras: Mapping[str, Column], told: Collection[str]
+    ) -> dict[date, dict[str, Any]]:
+        columns = {name: column for name, column in self._aggregates.columns.items() if name not in told}
+        asked = [*columns.items(), *extras.items()]
         if not asked:
             return {}
         found = rows.groupBy(BATCH_DATE).agg(*(column.alias(name) for name, column in asked)).collect()

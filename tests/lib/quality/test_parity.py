@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from lakesmith.contracts.expectations import GROUP_TOTALS, ROW_RULE_TYPES, catalogue
 from lakesmith.contracts.model import Contract
@@ -20,6 +22,7 @@ from lakesmith.quality.grouped import GROUPED_TYPES
 from lakesmith.quality.questions import AGGREGATE_TYPES
 from lakesmith.quality.structure import STRUCTURE_TYPES
 from parity.comparison import answer
+from staged_rows import staged_rows
 
 DAY, ONE_ROW, ONLY_NULLS, EMPTY = (date(2011, 3, day) for day in (1, 2, 3, 4))
 BATCHES = {"six rows": DAY, "one row": ONE_ROW, "one row of nulls": ONLY_NULLS, "no row": EMPTY}
@@ -205,6 +208,15 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+EVERYBODY = ("name", "units", "lines", "weight", "price", "day", "at", "paid")
+# What least and greatest values prove, just so.
+IN_BOUNDS = [
+    column("values_to_be_between", column="units", min_value=0, strict_min=True, max_value=2**53),
+    column("values_to_be_between", column="price", min_value=-3, max_value=7),
+    column("values_to_be_between", column="day", max_value="2011-01-05"),
+    column("values_to_be_between", column="batch_date", min_value="2011-03-01"),
+]
+
 # One case of each type suffices where there is little to see: Great Expectations starts several jobs for
 # some.
 FIRST_OF_TYPE = {kind: case for case, (kind, _) in reversed(CASES.items())}.values()
@@ -251,6 +263,72 @@ def test_the_gate_answers_as_great_expectations(
     mine = next(r for r in verdicts[BATCHES[batch]].results if r.rule == rule)
 
     assert answer(mine.native()) == answer(native[BATCHES[batch]][rule])
+
+
+@pytest.mark.parametrize("subject", [(), EVERYBODY], ids=["statistics", "no statistics"])
+def test_the_answers_are_the_same_with_the_log(
+    subject: tuple[str, ...],
+    orders: DataFrame,
+    make_contract: Callable[..., Contract],
+    spark: SparkSession,
+    tmp_path: Path,
+) -> None:
+    contract = make_contract(
+        [
+            {"type": kind, "kwargs": kwargs, "meta": {"rule": f"case_{at}"}}
+            for at, (kind, kwargs) in enumerate([*CASES.values(), *IN_BOUNDS])
+        ],
+        subject=subject,
+    )
+    gate, days = Gate.compile(contract), list(BATCHES.values())
+    # What is in quarantine is outside of every bound.
+    outside = orders.withColumns({"units": F.lit(-(2**62)), "day": F.lit(date(1500, 1, 1))})
+    rows, log = staged_rows(spark, orders, contract, tmp_path, days, quarantined=outside)
+
+    alone = gate.evaluate(rows, days, {}, {"rows": F.count(F.lit(1))})
+    with_log = gate.evaluate(rows, days, {}, {"rows": F.count(F.lit(1))}, log)
+
+    assert with_log == alone
+    assert sorted(log) == [DAY, ONE_ROW, ONLY_NULLS]
+    assert set(log[DAY].least) == (
+        {"batch_date"} | (set() if subject else {"units", "lines", "price", "day"})
+    )
+
+
+def test_the_log_leaves_little_to_the_grouped_pass(
+    orders: DataFrame, make_contract: Callable[..., Contract], spark: SparkSession, tmp_path: Path
+) -> None:
+    told = [
+        ("expect_table_row_count_to_be_between", {"min_value": 1}),
+        ("expect_table_row_count_to_equal", {"value": 6}),
+        *(column("values_to_not_be_null", column=name) for name in ("name", "weight", "at")),
+        column("values_to_be_null", column="name"),
+        column("proportion_of_non_null_values_to_be_between", column="weight", min_value=0.5),
+        *(column("max_to_be_between", column=name, min_value=0) for name in ("units", "price")),
+        column("min_to_be_between", column="day", min_value="2011-01-05"),
+        *IN_BOUNDS,
+    ]
+    asked = [
+        column("values_to_not_be_null", column="name", row_condition=IS_A),
+        column("max_to_be_between", column="weight", min_value=0),
+        column("max_to_be_between", column="at", min_value="2011-01-01"),
+        column("values_to_be_between", column="units", max_value=1),
+        column("mean_to_be_between", column="units", max_value=1),
+    ]
+
+    def left(listed: list[tuple[str, dict[str, Any]]]) -> set[str]:
+        rules = [
+            {"type": kind, "kwargs": kwargs, "meta": {"rule": f"r_{at}"}}
+            for at, (kind, kwargs) in enumerate(listed)
+        ]
+        gate = Gate.compile(make_contract(rules))
+        return set(gate.aggregates) - set(gate.told_by(log, list(BATCHES.values())))
+
+    _, log = staged_rows(spark, orders, make_contract([]), tmp_path, list(BATCHES.values()))
+
+    assert left(told) == set()
+    # One for each, and the rows that a condition selects.
+    assert len(left(asked)) == len(asked) + 1
 
 
 def test_every_compiled_type_has_a_case() -> None:
