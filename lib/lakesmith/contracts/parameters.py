@@ -221,6 +221,12 @@ def _quantiles(
     asked = kwargs.get("quantile_ranges")
     if asked is None:
         return
+    if kwargs.get("allow_relative_error", False) is not False:
+        yield (
+            "allow_relative_error",
+            f"quantiles are exact here, and Great Expectations raises on Spark for "
+            f"{kwargs['allow_relative_error']!r}; leave it out",
+        )
     shares, ranges = (
         asked.get(key) if isinstance(asked, dict) else None for key in ("quantiles", "value_ranges")
     )

@@ -143,15 +143,18 @@ def count_groups(staged: DataFrame, questions: Sequence[GroupedQuestion]) -> Dat
         return _named(groups.groupBy(*keys), counts, {})
     # Groups that no order is asked of fall into one, and what must be sorted is as little as can be.
     placed = groups.withColumn(_PLACE, _place(groupings, slots)).groupBy(*keys, _PLACE)
-    in_places = placed.agg(*(column.alias(name) for name, column in counts.items()))
+    # Names of sets hold whatever a suite holds, dots and backticks too.
+    columns = {name: f"__count_{at}" for at, name in enumerate(counts)}
+    in_places = placed.agg(*(column.alias(columns[name]) for name, column in counts.items()))
+    considered = F.col(columns[CONSIDERED])
     in_order = Window.partitionBy(*keys).orderBy(_PLACE)
     whole = in_order.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     so_far = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     is_number = ~F.isnan(_PLACE)
     ranked = in_places.withColumns(
         {
-            _UP_TO: F.sum(CONSIDERED).over(so_far),
-            _ALL: F.sum(F.when(is_number, F.col(CONSIDERED))).over(whole),
+            _UP_TO: F.sum(considered).over(so_far),
+            _ALL: F.sum(F.when(is_number, considered)).over(whole),
         }
     )
     ranks = {name: rank for asked in questions for name, rank in asked.ranks.items()}
@@ -159,8 +162,8 @@ def count_groups(staged: DataFrame, questions: Sequence[GroupedQuestion]) -> Dat
         name: F.min(F.when(is_number & (F.col(_UP_TO) >= rank(F.col(_ALL))), F.col(_PLACE)))
         for name, rank in ranks.items()
     }
-    summed = {name: F.sum(name) for name in counts}
-    topmost = {_TOP + name: F.max_by(name, _PLACE) for name in counts}
+    summed = {name: F.sum(column) for name, column in columns.items()}
+    topmost = {_TOP + name: F.max_by(column, _PLACE) for name, column in columns.items()}
     most_common = topmost if any(g.order is Order.ROWS for g in ordered) else {}
     return _named(ranked.groupBy(*keys), {**summed, **most_common}, quantiles)
 
@@ -353,10 +356,8 @@ def _same_in_spark(value: Any, kind: ColumnType) -> Any:
 
 def _quantiles(
     expectation: Expectation, columns: Mapping[str, ColumnType], aggregates: Aggregates
-) -> GroupedQuestion | None:
+) -> GroupedQuestion:
     kwargs = expectation.kwargs
-    if kwargs.get("allow_relative_error") or family(columns[kwargs["column"]]) is not Family.NUMBER:
-        return None
     shares = [float(share) for share in kwargs["quantile_ranges"]["quantiles"]]
     ranges = kwargs["quantile_ranges"]["value_ranges"]
 
@@ -398,10 +399,8 @@ _LOWER, _UPPER = "lower median", "upper median"
 
 def _median(
     expectation: Expectation, columns: Mapping[str, ColumnType], aggregates: Aggregates
-) -> GroupedQuestion | None:
+) -> GroupedQuestion:
     kwargs = expectation.kwargs
-    if family(columns[kwargs["column"]]) is not Family.NUMBER:
-        return None
 
     def answer(_: Answers, counts: GroupingCounts) -> Outcome:
         if counts.get(_LOWER) is None:

@@ -25,6 +25,7 @@ from lakesmith.quality.results import Outcome, jsonable
 
 __all__ = [
     "AGGREGATE_TYPES",
+    "LOG_TYPES",
     "Aggregates",
     "Answers",
     "Question",
@@ -319,3 +320,15 @@ _AGGREGATES: Mapping[str, Build] = {
 }
 AGGREGATE_TYPES = frozenset(_AGGREGATES)
 """The types that measure something and compare it with bounds."""
+
+LOG_TYPES = frozenset(
+    {
+        *_BROKEN_IN_LOG,
+        "expect_column_max_to_be_between",
+        "expect_column_min_to_be_between",
+        "expect_column_proportion_of_non_null_values_to_be_between",
+        "expect_table_row_count_to_be_between",
+        "expect_table_row_count_to_equal",
+    }
+)
+"""The types, of those that rows or measures answer, that the log's statistics may tell."""

@@ -125,20 +125,13 @@ def _spark_class(kind: ColumnType) -> type[spark_types.DataType]:
             return spark_types.StructType
 
 
-def _class_named(name: Any) -> type | None:
-    """A class of pyspark.sql.types; what is there besides classes makes Great Expectations raise."""
+def _class_named(name: Any) -> type[spark_types.DataType] | None:
+    """A class of types. What else is in pyspark.sql.types Great Expectations mostly raises for, and says so itself."""
     found = getattr(spark_types, name, None) if isinstance(name, str) else None
-    return found if isinstance(found, type) else None
+    return found if isinstance(found, type) and issubclass(found, spark_types.DataType) else None
 
 
 def _type_is(kwargs: Mapping[str, Any], found: type[spark_types.DataType]) -> Outcome | None:
-    wanted = _class_named(kwargs["type_"])
-    if wanted is None or not issubclass(wanted, spark_types.DataType):
-        return None
-    return Outcome(issubclass(found, wanted), observed_value=found.__name__)
-
-
-def _values_are_of_type(kwargs: Mapping[str, Any], found: type[spark_types.DataType]) -> Outcome | None:
     wanted = _class_named(kwargs["type_"])
     return None if wanted is None else Outcome(issubclass(found, wanted), observed_value=found.__name__)
 
@@ -158,7 +151,7 @@ def _type_is_listed(kwargs: Mapping[str, Any], found: type[spark_types.DataType]
 _TYPED: Mapping[str, Callable[[Mapping[str, Any], type[spark_types.DataType]], Outcome | None]] = {
     "expect_column_type_to_be": _type_is,
     "expect_column_values_to_be_in_type_list": _type_is_listed,
-    "expect_column_values_to_be_of_type": _values_are_of_type,
+    "expect_column_values_to_be_of_type": _type_is,
 }
 STRUCTURE_TYPES = frozenset({*_STRUCTURE, *_TYPED})
 """The types that look at columns only; the contract answers them."""

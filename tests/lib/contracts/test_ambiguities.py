@@ -63,6 +63,16 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         ),
         "kwargs.quantile_ranges.quantiles: Great Expectations raises on Spark for 1; write 1.0",
     ),
+    "a relative error of quantiles": (
+        of(
+            QUANTILES,
+            column="units",
+            quantile_ranges={"quantiles": [0.5], "value_ranges": [[0, 1]]},
+            allow_relative_error=0.1,
+        ),
+        "kwargs.allow_relative_error: quantiles are exact here, and Great Expectations raises on Spark for 0.1; "
+        "leave it out",
+    ),
     "bounds of a quantile in the wrong order": (
         of(QUANTILES, column="units", quantile_ranges={"quantiles": [0.5], "value_ranges": [[2, 1]]}),
         "kwargs.quantile_ranges.value_ranges: the lowest is above the highest: [2, 1]",

@@ -19,7 +19,7 @@ from lakesmith.contracts.model import Contract
 from lakesmith.quality.gate import BatchVerdict, Gate
 from lakesmith.quality.great_expectations_runner import COUNTS_ONLY, quiet_context, validate
 from lakesmith.quality.grouped import GROUPED_TYPES
-from lakesmith.quality.questions import AGGREGATE_TYPES
+from lakesmith.quality.questions import AGGREGATE_TYPES, LOG_TYPES
 from lakesmith.quality.structure import STRUCTURE_TYPES
 from parity.comparison import answer
 from staged_rows import staged_rows
@@ -156,6 +156,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "most common, an inexact decimal": column(
         "most_common_value_to_be_in_set", column="price", value_set=[0.1, 7.0], ties_okay=True
+    ),
+    "most common of doubles": column(
+        "most_common_value_to_be_in_set", column="weight", value_set=[0, 1.5, -1e-5], row_condition=NO_LINES
     ),
     "most common of whole numbers": column(
         "most_common_value_to_be_in_set", column="units", value_set=[2.0, 2.5]
@@ -326,6 +329,7 @@ def test_the_log_leaves_little_to_the_grouped_pass(
 
     _, log = staged_rows(spark, orders, make_contract([]), tmp_path, list(BATCHES.values()))
 
+    assert {kind for kind, _ in told} == LOG_TYPES
     assert left(told) == set()
     # One for each, and the rows that a condition selects.
     assert len(left(asked)) == len(asked) + 1
