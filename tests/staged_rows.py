@@ -11,25 +11,23 @@ from pyspark.sql import functions as F
 
 from lakesmith.contracts.model import BATCH_DATE, Contract
 from lakesmith.lake.reading import read_staged
-from lakesmith.lake.staging import OUTCOME, RowOutcome, stage
+from lakesmith.lake.staging import OUTCOME, RowOutcome, Staged, stage
 from lakesmith.lake.tables import BROKEN_RULES
 from lakesmith.ledger.location import LakeLocation
 from lakesmith.quality.gate import suite_columns
 from lakesmith.quality.log_statistics import BatchStatistics, log_statistics
 
-__all__ = ["staged_rows"]
+__all__ = ["stage_rows", "staged_rows"]
 
 
-def staged_rows(
-    spark: SparkSession,
+def stage_rows(
     rows: DataFrame,
     contract: Contract,
-    folder: Path,
+    lake: LakeLocation,
     days: Sequence[date],
-    *,
     quarantined: DataFrame | None = None,
-) -> tuple[DataFrame, Mapping[date, BatchStatistics]]:
-    """The published rows and what the log says of them; several files a batch."""
+) -> Staged:
+    """Several files for each batch."""
 
     def with_outcome(frame: DataFrame, outcome: RowOutcome) -> DataFrame:
         none = F.lit(None).cast("array<string>")
@@ -43,8 +41,21 @@ def staged_rows(
     frame = with_outcome(rows, RowOutcome.PUBLISHED)
     if quarantined is not None:
         frame = frame.unionByName(with_outcome(quarantined, RowOutcome.QUARANTINED))
+    return stage(frame, contract, lake, "run", days, expected_rows=dict.fromkeys(days, 3), rows_per_file=1)
+
+
+def staged_rows(
+    spark: SparkSession,
+    rows: DataFrame,
+    contract: Contract,
+    folder: Path,
+    days: Sequence[date],
+    *,
+    quarantined: DataFrame | None = None,
+) -> tuple[DataFrame, Mapping[date, BatchStatistics]]:
+    """The published rows as they are read again, and what the log says of them."""
     lake = LakeLocation(str(folder))
-    staged = stage(frame, contract, lake, "run", days, expected_rows=dict.fromkeys(days, 3), rows_per_file=1)
+    staged = stage_rows(rows, contract, lake, days, quarantined)
     found = read_staged(spark, lake, contract, staged).where(F.col(OUTCOME) == str(RowOutcome.PUBLISHED))
     files = [(f.part, f.stats) for f in staged.of(RowOutcome.PUBLISHED) if isinstance(f.part, date)]
     return found.select(*suite_columns(contract)), log_statistics(files, suite_columns(contract))

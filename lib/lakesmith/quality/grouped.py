@@ -1,7 +1,7 @@
 """The second pass: what the rows grouped by the values of columns answer, for all batches at once.
 
 Owns uniqueness, distinct values, quantiles and the most common value. All groupings of a suite read the staged rows
-once: each row is told to every grouping that takes it, the groups are counted, then counted by batch. Exact: groups are
+once: each row is handed to every grouping that takes it, the groups are counted, then counted by batch. Exact: groups are
 kept apart by their values, never by a hash of them, and nothing is sampled. Builds one DataFrame; `lakesmith.quality.gate`
 runs it as one Spark action.
 """
@@ -127,9 +127,9 @@ def count_groups(staged: DataFrame, questions: Sequence[GroupedQuestion]) -> Dat
         questions: what is asked, by one grouping or more.
     """
     groupings = groupings_of(questions)
-    told, slots = _told(staged, groupings)
+    handed, slots = _handed_out(staged, groupings)
     keys = [GROUPING, BATCH_DATE]
-    groups = told.groupBy(*keys, *sorted({s for of_one in slots for s in of_one.values()})).agg(
+    groups = handed.groupBy(*keys, *sorted({s for of_one in slots for s in of_one.values()})).agg(
         F.count(F.lit(1)).alias(_ROWS)
     )
     counts = {
@@ -168,7 +168,7 @@ def count_groups(staged: DataFrame, questions: Sequence[GroupedQuestion]) -> Dat
     return _named(ranked.groupBy(*keys), {**summed, **most_common}, quantiles)
 
 
-def _told(staged: DataFrame, groupings: Sequence[Grouping]) -> tuple[DataFrame, list[dict[str, str]]]:
+def _handed_out(staged: DataFrame, groupings: Sequence[Grouping]) -> tuple[DataFrame, list[dict[str, str]]]:
     """Each row once for every grouping that takes it, and of each grouping which column is in which slot.
 
     Columns of one type share a slot, grouping by grouping, so that a suite with many groupings has narrow rows.
@@ -198,8 +198,8 @@ def _told(staged: DataFrame, groupings: Sequence[Grouping]) -> tuple[DataFrame, 
         F.struct(F.when(grouping.takes(), F.lit(at)).alias(GROUPING), *fields(slots[at]))
         for at, grouping in enumerate(groupings)
     ]
-    told = staged.select(BATCH_DATE, F.inline(F.array(*each)))
-    return told.where(F.col(GROUPING).isNotNull()), slots
+    handed = staged.select(BATCH_DATE, F.inline(F.array(*each)))
+    return handed.where(F.col(GROUPING).isNotNull()), slots
 
 
 def _value(grouping: Grouping, slots: Mapping[str, str]) -> Column:
