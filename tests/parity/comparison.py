@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -24,9 +25,21 @@ from lakesmith.contracts.types import parse_type
 from lakesmith.errors import LakesmithError
 from lakesmith.quality.gate import Gate
 from lakesmith.quality.great_expectations_runner import COUNTS_ONLY, quiet_context, validate
+from lakesmith.quality.log_statistics import BatchStatistics
 from parity.frames import COLUMNS, DAYS, Row
+from staged_rows import staged_rows
 
-__all__ = ["Answer", "Asked", "Disagreement", "Tally", "answer", "compare", "reduced", "same_answer"]
+__all__ = [
+    "Answer",
+    "Asked",
+    "Disagreement",
+    "Tally",
+    "answer",
+    "compare",
+    "reduced",
+    "same_answer",
+    "with_and_without_log",
+]
 
 _TABLE = "silver.everything"
 _COLUMNS = {name: parse_type(text) for name, text in COLUMNS.items()}
@@ -37,6 +50,7 @@ _COUNTING_DISTINCT = {
     "expect_column_proportion_of_unique_values_to_be_between",
     "expect_column_unique_value_count_to_be_between",
 }
+_QUANTILES = {"expect_column_median_to_be_between", "expect_column_quantile_values_to_be_between"}
 
 Asked = tuple[str, dict[str, Any]]
 """The type of an expectation and its kwargs."""
@@ -212,21 +226,43 @@ def _failure(error: Exception) -> NotComputed:
     return NotComputed(f"{type(error).__name__}: {error}", isinstance(error, LakesmithError))
 
 
+def with_and_without_log(
+    spark: SparkSession, rows: Sequence[Row], asked: Sequence[Asked], folder: Path
+) -> list[Disagreement]:
+    """What the gate answers differently when the log of the staged files tells it a part, which stands for the others."""
+    loaded = [one for one in asked if _is_loaded(one, Tally())]
+    compiled = [one for one in loaded if not Gate.compile(_contract([one])).left_to_great_expectations]
+    frame = spark.createDataFrame(list(rows), _SCHEMA)
+    staged, log = staged_rows(spark, frame, _contract([]), folder, DAYS)
+    alone = _gate_answers(staged.cache(), compiled, DAYS)
+    told = _gate_answers(staged, compiled, DAYS, log)
+    staged.unpersist()
+    return [
+        Disagreement(one, day, [row for row in rows if row[-1] == day], mine, theirs)
+        for day in DAYS
+        for one, mine, theirs in zip(compiled, told[day], alone[day], strict=True)
+        if mine != theirs
+    ]
+
+
 def _gate_answers(
-    frame: DataFrame, asked: Sequence[Asked], days: Sequence[date]
+    frame: DataFrame,
+    asked: Sequence[Asked],
+    days: Sequence[date],
+    log: Mapping[date, BatchStatistics] | None = None,
 ) -> dict[date, list[Answer | NotComputed]]:
     """All at once, as production does; where that fails, halves, to see which ones cannot be computed."""
     if not asked:
         return {day: [] for day in days}
     try:
-        verdicts = Gate.compile(_contract(asked)).evaluate(frame, days, {}, {})
+        verdicts = Gate.compile(_contract(asked)).evaluate(frame, days, {}, {}, log)
     except Exception as error:
         if len(asked) == 1 and len(days) == 1:
             return {days[0]: [_failure(error)]}
         if len(asked) == 1:
-            return {day: _gate_answers(frame, asked, [day])[day] for day in days}
+            return {day: _gate_answers(frame, asked, [day], log)[day] for day in days}
         middle = len(asked) // 2
-        halves = [_gate_answers(frame, part, days) for part in (asked[:middle], asked[middle:])]
+        halves = [_gate_answers(frame, part, days, log) for part in (asked[:middle], asked[middle:])]
         return {day: halves[0][day] + halves[1][day] for day in days}
     return {day: [answer(result.native()) for result in verdicts[day].results] for day in days}
 
@@ -278,7 +314,27 @@ def answer(native: Mapping[str, Any]) -> Answer:
     if result.get("observed_value") in (math.inf, -math.inf):
         # Great Expectations leaves infinity in, which is not JSON.
         result["observed_value"] = str(result["observed_value"])
-    return native["success"], result
+    kind = native["expectation_config"]["type"]
+    if kind == "expect_column_most_common_value_to_be_in_set":
+        # Lakesmith keeps no value of a row.
+        result["observed_value"] = None
+    if kind in _QUANTILES:
+        result["observed_value"] = _plain(result["observed_value"])
+    if "success_details" in (met := result.get("details") or {}):
+        # Some of them are NumPy's, as the verdict is, which is not JSON either.
+        result["details"] = {"success_details": [bool(each) for each in met["success_details"]]}
+    return bool(native["success"]), result
+
+
+def _plain(observed: Any) -> Any:
+    """Quantiles without infinity, and with one zero: which of 0.0 and -0.0 Spark names depends on how rows lie in files."""
+    match observed:
+        case {"values": values}:
+            return {**observed, "values": [_plain(value) for value in values]}
+        case float():
+            return str(observed) if math.isinf(observed) else observed + 0.0
+        case _:
+            return observed
 
 
 def same_answer(mine: Answer | NotComputed, theirs: Answer | NotComputed) -> bool:

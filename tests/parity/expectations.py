@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from lakesmith.contracts.expectations import ROW_RULE_TYPES
 from lakesmith.contracts.model import BATCH_DATE
 from lakesmith.quality.grouped import GROUPED_TYPES
-from lakesmith.quality.questions import AGGREGATE_TYPES, STRUCTURE_TYPES
+from lakesmith.quality.questions import AGGREGATE_TYPES
+from lakesmith.quality.structure import STRUCTURE_TYPES
 from parity.frames import COLUMNS, DAYS, POOLS, Row, columns_of
 from parity.patterns import patterns, words
 
@@ -54,7 +55,11 @@ def kwargs_of(draw: st.DrawFn, kind: str, rows: Sequence[Row], condition: Kwargs
         condition: from `row_conditions`: a few are shared by the expectations of a frame, for speed.
     """
     kwargs = _KWARGS[kind](draw, rows)
-    takes_condition = COMPILED[kind] != "structure" and (
+    # Those that look at the type of a column's values take one that changes nothing.
+    structure = COMPILED[kind] == "structure" and (
+        not kind.startswith("expect_column_values") or draw(st.integers(0, 9)) < 9
+    )
+    takes_condition = not structure and (
         kind != "expect_column_pair_values_to_be_in_set" or draw(st.integers(0, 24)) == 24
     )
     return {**kwargs, **condition} if takes_condition else kwargs
@@ -405,6 +410,85 @@ def _measured(measure: Callable[[list[float]], float]) -> Build:
     return build
 
 
+def _median(draw: st.DrawFn, rows: Sequence[Row]) -> Kwargs:
+    name = _column(draw, *_NUMBERS)
+    found = _doubles(name, _batch(draw, rows))
+    pairs = [(a + b) / 2 for a in found for b in found if math.isfinite(a + b)]
+    return {"column": name, **_bounds(draw, st.sampled_from([0, 1, 1.5, -1, *pairs]).flatmap(_written))}
+
+
+def _doubles(name: str, rows: Sequence[Row]) -> list[float]:
+    return [float(value) for value in _found(name, rows) if isinstance(value, int | float | Decimal)]
+
+
+def _quantiles(draw: st.DrawFn, rows: Sequence[Row]) -> Kwargs:
+    name = _column(draw, *_NUMBERS)
+    batch = _batch(draw, rows)
+    size = len(batch) or 1
+    # Shares at which the rank is a whole number, and a bit beside them.
+    edges = [at / size for at in range(size + 1)]
+    beside = [math.nextafter(edge, side) for edge in edges for side in (0, 1)]
+    shares = draw(st.lists(st.sampled_from([0.25, 0.5, 0.75, *edges, *beside]), min_size=1, max_size=4))
+    found = [value for value in _doubles(name, batch) if math.isfinite(value)]
+    near = [
+        value * off for value in found for off in (1, 1.0001, 0.9999, 1.00011) if math.isfinite(value * off)
+    ]
+    limits = st.one_of(st.none(), st.sampled_from([0, 1.5, -1, *near]))
+    ranges = [draw(st.lists(limits, min_size=2, max_size=2)) for _ in shares]
+    if draw(st.integers(0, 9)):
+        ranges = [r if None in r else sorted(r) for r in ranges]
+        shares = [float(share) for share in shares]
+    odd = {"allow_relative_error": draw(st.sampled_from([False, 0.0, 0.1, None]))}
+    asked = {"column": name, "quantile_ranges": {"quantiles": shares, "value_ranges": ranges}}
+    return asked | (odd if draw(st.integers(0, 4)) == 4 else {})
+
+
+def _most_common(draw: st.DrawFn, rows: Sequence[Row]) -> Kwargs:
+    ties = {"ties_okay": draw(st.booleans())} if draw(st.booleans()) else {}
+    return {**_distinct(draw, rows), **ties}
+
+
+_TYPE_NAMES = words("""
+    ByteType ShortType IntegerType LongType FloatType DoubleType DecimalType StringType BooleanType BinaryType
+    DateType TimestampType ArrayType MapType StructType
+""")
+_ODD_TYPE_NAMES = words(
+    "DataType AtomicType NumericType IntegralType VarcharType Row Decimal datetime re string LongType() Any"
+)
+_CLASSES = {
+    **dict(
+        zip(("tinyint", "smallint", "int", "bigint", "float", "double", "decimal"), _TYPE_NAMES, strict=False)
+    ),
+    **dict(zip(("string", "boolean", "binary", "date", "timestamp"), _TYPE_NAMES[7:], strict=False)),
+    **dict(zip(("array", "map", "struct"), _TYPE_NAMES[12:], strict=True)),
+}
+
+
+def _type_name(draw: st.DrawFn, name: str) -> Any:
+    """Most are the column's, or one of other columns."""
+    own = _CLASSES[_KINDS[name].split("(")[0].split("<")[0]]
+    return _odd_at_times(draw, st.sampled_from([own, own, *_TYPE_NAMES, *_ODD_TYPE_NAMES]))
+
+
+def _type(draw: st.DrawFn, rows: Sequence[Row]) -> Kwargs:
+    name = _column(draw, *_ALL)
+    return {"column": name, "type_": _type_name(draw, name)}
+
+
+def _values_of_type(draw: st.DrawFn, rows: Sequence[Row]) -> Kwargs:
+    return {**_type(draw, rows), **_mostly(draw, rows)}
+
+
+def _types(draw: st.DrawFn, rows: Sequence[Row]) -> Kwargs:
+    name = _column(draw, *_ALL)
+    listed = [_type_name(draw, name) for _ in range(draw(st.integers(0, 3)))]
+    return {
+        "column": name,
+        **({"type_list": listed} if draw(st.integers(0, 9)) else {}),
+        **_mostly(draw, rows),
+    }
+
+
 def _row_count(draw: st.DrawFn, rows: Sequence[Row]) -> Kwargs:
     size = len(_batch(draw, rows))
     return {"value": _odd_at_times(draw, st.sampled_from([size, float(size), size + 1, 0]))}
@@ -472,21 +556,27 @@ _KWARGS: Mapping[str, Build] = {
     "expect_column_distinct_values_to_equal_set": _distinct,
     "expect_column_max_to_be_between": _extreme,
     "expect_column_mean_to_be_between": _measured(_mean),
+    "expect_column_median_to_be_between": _median,
     "expect_column_min_to_be_between": _extreme,
+    "expect_column_most_common_value_to_be_in_set": _most_common,
     "expect_column_pair_values_a_to_be_greater_than_b": _greater,
     "expect_column_pair_values_to_be_equal": _pair,
     "expect_column_pair_values_to_be_in_set": _pair_in_set,
     "expect_column_proportion_of_non_null_values_to_be_between": _shares,
     "expect_column_proportion_of_unique_values_to_be_between": _shares,
+    "expect_column_quantile_values_to_be_between": _quantiles,
     "expect_column_stdev_to_be_between": _measured(_deviation),
     "expect_column_sum_to_be_between": _measured(sum),
     "expect_column_to_exist": _exists,
+    "expect_column_type_to_be": _type,
     "expect_column_unique_value_count_to_be_between": _distinct_count,
     "expect_column_value_lengths_to_be_between": _lengths,
     "expect_column_value_lengths_to_equal": _length,
     "expect_column_values_to_be_between": _values_between,
     "expect_column_values_to_be_in_set": _in_set,
+    "expect_column_values_to_be_in_type_list": _types,
     "expect_column_values_to_be_null": _nullity,
+    "expect_column_values_to_be_of_type": _values_of_type,
     "expect_column_values_to_be_unique": _unique,
     "expect_column_values_to_match_regex": _regex,
     "expect_column_values_to_match_regex_list": _any_regex,

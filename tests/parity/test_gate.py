@@ -10,7 +10,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from lakesmith.quality import predicates
-from parity.comparison import Answer, Tally, compare, reduced, same_answer
+from lakesmith.quality.questions import LOG_TYPES
+from parity.comparison import Answer, Tally, compare, reduced, same_answer, with_and_without_log
 from parity.frames import COLUMNS, DAYS, Row
 from parity.suites import Example, examples
 
@@ -31,6 +32,25 @@ def test_the_gate_answers_as_great_expectations(example: Example, spark_session:
     found = compare(spark_session, rows, asked, Tally())
 
     assert [str(reduced(spark_session, one)) for one in found[:3]] == []
+
+
+@settings(
+    max_examples=4,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
+@given(example=examples([*sorted(LOG_TYPES), *sorted(LOG_TYPES)]))
+def test_the_log_changes_no_answer(
+    example: Example, spark_session: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rows, asked = example
+
+    found = with_and_without_log(spark_session, rows, asked, tmp_path_factory.mktemp("lake"))
+
+    assert [str(one) for one in found] == []
 
 
 def test_a_gate_that_answers_otherwise_is_found_and_made_small(

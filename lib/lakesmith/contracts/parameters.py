@@ -221,6 +221,12 @@ def _quantiles(
     asked = kwargs.get("quantile_ranges")
     if asked is None:
         return
+    if kwargs.get("allow_relative_error", False) is not False:
+        yield (
+            "allow_relative_error",
+            f"quantiles are exact here, and Great Expectations raises on Spark for "
+            f"{kwargs['allow_relative_error']!r}; leave it out",
+        )
     shares, ranges = (
         asked.get(key) if isinstance(asked, dict) else None for key in ("quantiles", "value_ranges")
     )
@@ -228,10 +234,18 @@ def _quantiles(
         yield "quantile_ranges", "expected quantiles and value_ranges, two lists of the same length"
     elif not all(is_number(share) and 0 <= share <= 1 for share in shares):
         yield "quantile_ranges.quantiles", "expected shares between 0 and 1"
+    elif whole := [share for share in shares if isinstance(share, int)]:
+        # py4j hands it on as an Integer, which Spark's approxQuantile cannot cast.
+        yield (
+            "quantile_ranges.quantiles",
+            f"Great Expectations raises on Spark for {whole[0]}; write {whole[0]}.0",
+        )
     elif not all(
         isinstance(r, list) and len(r) == 2 and all(b is None or is_number(b) for b in r) for r in ranges
     ):
         yield "quantile_ranges.value_ranges", "expected a list [lowest, highest] for each quantile"
+    elif reversed_ := [r for r in ranges if None not in r and r[0] > r[1]]:
+        yield "quantile_ranges.value_ranges", f"the lowest is above the highest: {reversed_[0]}"
 
 
 def _single_values(

@@ -24,6 +24,7 @@ from lakesmith.ledger.location import LakeLocation
 from lakesmith.ledger.records import EMPTY_DIGEST, BatchRecord
 from lakesmith.quality.accounting import Accounting
 from lakesmith.quality.gate import BatchVerdict, Gate
+from lakesmith.quality.log_statistics import log_statistics
 from lakesmith.quality.results import Result
 
 if TYPE_CHECKING:
@@ -99,7 +100,10 @@ def audit(
     aggregates = digest_aggregates(contract.columns)
     if bucket is not None:
         aggregates[_BUCKETS] = F.collect_set(bucket)
-    verdicts = gate.evaluate(published, judged, inputs, aggregates) if judged else {}
+    log = log_statistics(
+        ((f.part, f.stats) for f in staged.of(RowOutcome.PUBLISHED) if isinstance(f.part, date)), gate.columns
+    )
+    verdicts = gate.evaluate(published, judged, inputs, aggregates, log) if judged else {}
     reasons = _reasons_to_drop(frame) if dropped else {}
     quarantine_digests = _quarantine_digests(frame, contract) if quarantined else {}
     uncounted = any(rows_read[day] is None for day in judged)

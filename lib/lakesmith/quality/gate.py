@@ -1,14 +1,14 @@
 """The gate: judges the staged batches of one table, all at once.
 
-Owns the plan (which expectation is answered how) and the verdict of each batch. One grouped pass answers what
-aggregates can, together with whatever the engine adds to it (digests); one more action answers what
-needs groupings and inputs; only what is left goes to Great Expectations, batch by batch. Publishes and
-records nothing.
+Owns the plan (which expectation is answered how) and the verdict of each batch. What the staged log's statistics tell
+is not asked of the rows. One grouped pass answers what aggregates can, together with whatever the engine adds to it
+(digests); one more action answers what needs groupings, which read the staged rows once for the whole suite, and
+inputs; only what is left goes to Great Expectations, batch by batch. Publishes and records nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
@@ -23,16 +23,25 @@ from lakesmith.contracts.model import BATCH_DATE, Contract, Expectation, Severit
 from lakesmith.contracts.suites import IMPLIED_RULE_PREFIX
 from lakesmith.contracts.types import ColumnType, PrimitiveType
 from lakesmith.errors import ConfigurationError, LakesmithError
-from lakesmith.quality.grouped import GroupedQuestion, Grouping, grouped_question
+from lakesmith.quality.grouped import (
+    COUNTS,
+    GROUPING,
+    QUANTILES,
+    GroupedQuestion,
+    GroupingCounts,
+    count_groups,
+    grouped_question,
+    groupings_of,
+)
+from lakesmith.quality.log_statistics import BatchStatistics
 from lakesmith.quality.masking import is_masked
 from lakesmith.quality.questions import Aggregates, Question, question
 from lakesmith.quality.results import Outcome, Result
 from lakesmith.quality.silence import errors_without_values
+from lakesmith.quality.structure import structure_question
 from lakesmith.quality.totals import compare_group_totals, group_totals_outcome
 
 __all__ = ["BatchVerdict", "Gate", "GateFailed", "implied_expectations", "suite_columns"]
-
-_GROUPING = "__grouping"
 
 
 class GateFailed(LakesmithError):
@@ -138,8 +147,10 @@ class Gate:
         self._totals: dict[str, Expectation] = {}
         left = []
         for expectation in self.expectations:
-            answered = question(expectation, self.columns, self._aggregates)
-            grouped = None if answered else grouped_question(expectation, self._aggregates)
+            answered = question(expectation, self.columns, self._aggregates) or structure_question(
+                expectation, self.columns
+            )
+            grouped = None if answered else grouped_question(expectation, self.columns, self._aggregates)
             if answered:
                 self._questions[expectation.rule] = answered
             elif grouped:
@@ -160,6 +171,12 @@ class Gate:
         """The columns of the one grouped pass over the staged rows, by name."""
         return dict(self._aggregates.columns)
 
+    def told_by(
+        self, log: Mapping[date, BatchStatistics], batches: Sequence[date]
+    ) -> dict[str, dict[date, Any]]:
+        """The aggregates that the log tells of every one of these batches that has rows, by name and batch."""
+        return self._aggregates.of_log(log, batches)
+
     def judge(self, row: Mapping[str, Any] | None) -> list[Result]:
         """The results that the grouped pass answers, for one batch.
 
@@ -175,6 +192,7 @@ class Gate:
         batches: Sequence[date],
         inputs: Mapping[str, DataFrame],
         extra_aggregates: Mapping[str, Column],
+        log: Mapping[date, BatchStatistics] | None = None,
     ) -> dict[date, BatchVerdict]:
         """The verdict of each batch.
 
@@ -183,6 +201,8 @@ class Gate:
             batches: the batches to judge; rows of others are not looked at.
             inputs: the pinned same-day inputs, by name; only those that group totals name are read.
             extra_aggregates: computed in the same pass, by name.
+            log: what the log says of these rows, by batch; a batch that is not in it has no rows. The grouped pass leaves
+                out what it tells. None asks the rows alone.
 
         Raises:
             ConfigurationError: the suite names an input that was not read, or SQL that Spark cannot resolve.
@@ -191,7 +211,8 @@ class Gate:
         rows = staged.where(F.col(BATCH_DATE).isin(list(batches)))
         try:
             with errors_without_values():
-                answers = self._grouped_pass(rows, extra_aggregates)
+                told = {} if log is None else self.told_by(log, batches)
+                answers = self._grouped_pass(rows, extra_aggregates, told)
                 counts = self._grouped_counts(rows, batches, inputs)
         except AnalysisException:
             self._resolve_each(rows, batches, inputs)
@@ -202,7 +223,14 @@ class Gate:
             raise GateFailed(self.contract.table, condition) from None
         left = self._ask_great_expectations(rows, batches)
         return {
-            day: self._verdict(day, answers.get(day), counts, left.get(day, {}), extra_aggregates)
+            day: self._verdict(
+                day,
+                answers.get(day),
+                {name: values[day] for name, values in told.items() if day in values},
+                counts,
+                left.get(day, {}),
+                extra_aggregates,
+            )
             for day in batches
         }
 
@@ -210,12 +238,13 @@ class Gate:
         self,
         day: date,
         row: Mapping[str, Any] | None,
-        counts: Mapping[tuple[str, date], Mapping[str, int]],
+        told: Mapping[str, Any],
+        counts: Mapping[tuple[str, date], GroupingCounts],
         left: Mapping[str, Result],
         extras: Mapping[str, Column],
     ) -> BatchVerdict:
-        values = self._aggregates.of_no_rows if row is None else row
-        found = {result.rule: result for result in self.judge(row)} | dict(left)
+        values = {**self._aggregates.of_no_rows, **(row or {}), **told}
+        found = {result.rule: result for result in self.judge(values)} | dict(left)
         for rule, grouped in self._grouped.items():
             found[rule] = self._result(
                 grouped.expectation, grouped.answer(values, counts.get((rule, day), {}))
@@ -225,8 +254,11 @@ class Gate:
         ordered = tuple(found[e.rule] for e in self.expectations)
         return BatchVerdict(day, ordered, {name: None if row is None else row[name] for name in extras})
 
-    def _grouped_pass(self, rows: DataFrame, extras: Mapping[str, Column]) -> dict[date, dict[str, Any]]:
-        asked = [*self._aggregates.columns.items(), *extras.items()]
+    def _grouped_pass(
+        self, rows: DataFrame, extras: Mapping[str, Column], told: Collection[str]
+    ) -> dict[date, dict[str, Any]]:
+        columns = {name: column for name, column in self._aggregates.columns.items() if name not in told}
+        asked = [*columns.items(), *extras.items()]
         if not asked:
             return {}
         found = rows.groupBy(BATCH_DATE).agg(*(column.alias(name) for name, column in asked)).collect()
@@ -234,23 +266,28 @@ class Gate:
 
     def _grouped_counts(
         self, rows: DataFrame, batches: Sequence[date], inputs: Mapping[str, DataFrame]
-    ) -> dict[tuple[str, date], Mapping[str, int]]:
-        """The counts of every grouping and comparison, by rule and batch: one action for all of them."""
-        members: dict[Grouping, dict[str, Sequence[Any]]] = {}
-        for asked in self._grouped.values():
-            members.setdefault(asked.grouping, {}).update(asked.members)
-        frames: dict[Any, DataFrame] = {
-            grouping: grouping.counts(rows, sets) for grouping, sets in members.items()
+    ) -> dict[tuple[str, date], GroupingCounts]:
+        """The counts of every grouping and comparison, by rule and batch: one action, and one scan for all groupings."""
+        asked = list(self._grouped.values())
+        groupings = groupings_of(asked)
+        frames = [count_groups(rows, asked)] if asked else []
+        no_quantiles = F.lit(None).cast("map<string,double>").alias(QUANTILES)
+        for at, expectation in enumerate(self._totals.values(), len(groupings)):
+            compared = self._compare(rows, batches, inputs, expectation)
+            frames.append(compared.select(F.lit(at).alias(GROUPING), BATCH_DATE, COUNTS, no_quantiles))
+        if not frames:
+            return {}
+        found = {
+            (row[GROUPING], row[BATCH_DATE]): {**row[COUNTS], **(row[QUANTILES] or {})}
+            for row in reduce(DataFrame.unionByName, frames).collect()
         }
-        frames |= {rule: self._compare(rows, batches, inputs, e) for rule, e in self._totals.items()}
-        found = _collect(frames)
-        sources: dict[str, Any] = {rule: asked.grouping for rule, asked in self._grouped.items()}
-        sources |= {rule: rule for rule in self._totals}
+        numbers = {rule: groupings.index(question.grouping) for rule, question in self._grouped.items()}
+        numbers |= {rule: at for at, rule in enumerate(self._totals, len(groupings))}
         return {
-            (rule, day): found[source, day]
-            for rule, source in sources.items()
+            (rule, day): found[at, day]
+            for rule, at in numbers.items()
             for day in batches
-            if (source, day) in found
+            if (at, day) in found
         }
 
     def _compare(
@@ -292,8 +329,8 @@ class Gate:
             try:
                 with errors_without_values():
                     question(expectation, self.columns, alone)
-                    if grouped := grouped_question(expectation, alone):
-                        grouped.grouping.counts(rows, grouped.members)
+                    if grouped := grouped_question(expectation, self.columns, alone):
+                        count_groups(rows, [grouped])
                     if expectation.type == GROUP_TOTALS:
                         self._compare(rows, batches, inputs, expectation)
                     rows.groupBy(BATCH_DATE).agg(F.count(F.lit(1)), *alone.columns.values())
@@ -307,15 +344,3 @@ class Gate:
             f"{self.contract.table}: Spark cannot read the SQL of the rule {expectation.rule!r}: {reason} "
             f"Mend it in {self.contract.suite.file or 'the suite'}."
         )
-
-
-def _collect(frames: Mapping[Any, DataFrame]) -> dict[tuple[Any, date], Mapping[str, int]]:
-    """The counts of several frames by one action, each under its own key."""
-    if not frames:
-        return {}
-    keys = list(frames)
-    labelled = [
-        frames[key].select(F.lit(at).alias(_GROUPING), BATCH_DATE, "counts") for at, key in enumerate(keys)
-    ]
-    rows = reduce(DataFrame.unionAll, labelled).collect()
-    return {(keys[row[_GROUPING]], row[BATCH_DATE]): row["counts"] for row in rows}

@@ -1,16 +1,16 @@
 """Questions: expectations that one grouped pass of aggregates can answer, and how the answers are judged.
 
 Owns which types the aggregates answer and the arithmetic of the verdict (`mostly`, bounds, empty
-batches), in Great Expectations' own way on Spark. Builds columns only; who runs them is
-`lakesmith.quality.gate`.
+batches), in Great Expectations' own way on Spark, and which aggregates the log's statistics can tell instead. Builds
+columns only; who runs them is `lakesmith.quality.gate`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import zip_longest
 from typing import Any
 
 from pyspark.sql import Column
@@ -18,17 +18,19 @@ from pyspark.sql import functions as F
 
 from lakesmith.contracts.expectations import Family, family
 from lakesmith.contracts.model import Expectation
-from lakesmith.contracts.types import ColumnType, PrimitiveType, StructType
+from lakesmith.contracts.types import ColumnType, PrimitiveType
+from lakesmith.quality.log_statistics import BatchStatistics
 from lakesmith.quality.predicates import RowCheck, bound, compiles, condition_sql, row_check, row_condition
 from lakesmith.quality.results import Outcome, jsonable
 
 __all__ = [
     "AGGREGATE_TYPES",
-    "STRUCTURE_TYPES",
+    "LOG_TYPES",
     "Aggregates",
     "Answers",
     "Question",
     "between",
+    "is_integral",
     "map_outcome",
     "question",
 ]
@@ -37,35 +39,56 @@ Answers = Mapping[str, Any]
 """The values of the aggregates for one batch, by name; of an empty batch, what aggregates of no rows give."""
 
 
+FromLog = Callable[[BatchStatistics], Any]
+"""The value that an aggregate would have, from the statistics of one batch; a KeyError where they do not tell."""
+
+
 class Aggregates:
     """The columns of the grouped pass; equal questions share one.
 
-    `columns` maps a name to its aggregate, `of_no_rows` to what it gives for a batch without rows.
+    `columns` maps a name to its aggregate, `of_no_rows` to what it gives for a batch without rows, `from_log` to how the
+    log tells it, where it may.
     """
 
     def __init__(self) -> None:
         self.columns: dict[str, Column] = {}
         self.of_no_rows: dict[str, Any] = {}
+        self.from_log: dict[str, FromLog] = {}
         self._names: dict[str, str] = {}
 
-    def add(self, key: str, column: Column, of_no_rows: Any) -> str:
+    def add(self, key: str, column: Column, of_no_rows: Any, from_log: FromLog | None = None) -> str:
         """The name under which the aggregate's value will be found.
 
         Args:
             key: says what is measured; the same key is measured once.
+            from_log: None where statistics never tell.
         """
         if key not in self._names:
             name = f"gate_{len(self._names)}"
             self._names[key] = name
             self.columns[name] = column
             self.of_no_rows[name] = of_no_rows
+            if from_log is not None:
+                self.from_log[name] = from_log
         return self._names[key]
 
     def rows(self, kwargs: Mapping[str, Any]) -> str:
         """The number of rows that the row condition selects."""
         within = row_condition(kwargs)
         one = F.lit(1) if within is None else F.when(within, 1)
-        return self.add(f"rows|{_condition_key(kwargs)}", F.count(one), 0)
+        return self.add(
+            f"rows|{_condition_key(kwargs)}", F.count(one), 0, _of_all_rows(kwargs, lambda log: log.rows)
+        )
+
+    def of_log(
+        self, log: Mapping[date, BatchStatistics], batches: Sequence[date]
+    ) -> dict[str, dict[date, Any]]:
+        """The values that the log tells of every one of these batches that has rows, by name and batch."""
+        told = {}
+        for name, from_log in self.from_log.items():
+            with suppress(KeyError):
+                told[name] = {day: from_log(log[day]) for day in batches if day in log}
+        return told
 
 
 @dataclass(frozen=True)
@@ -93,9 +116,6 @@ def question(
     if build := _AGGREGATES.get(expectation.type):
         answer = build(expectation.kwargs, columns, aggregates)
         return None if answer is None else Question(expectation, answer)
-    if judge := _STRUCTURE.get(expectation.type):
-        outcome = judge(expectation.kwargs, list(_with_nested(columns)))
-        return Question(expectation, lambda _: outcome)
     return None
 
 
@@ -117,7 +137,9 @@ def _map_question(expectation: Expectation, check: RowCheck, aggregates: Aggrega
     kwargs = expectation.kwargs
     key = f"{expectation.type}|{sorted(kwargs.items(), key=lambda item: item[0])!r}"
     rows = aggregates.rows(kwargs)
-    broken = aggregates.add(f"broken|{key}", F.count(F.when(check.broken, 1)), 0)
+    tell = _BROKEN_IN_LOG.get(expectation.type)
+    broken_in_log = None if tell is None else _of_all_rows(kwargs, lambda log: tell(log, kwargs))
+    broken = aggregates.add(f"broken|{key}", F.count(F.when(check.broken, 1)), 0, broken_in_log)
     ignored: str | None = None
     if check.counts_ignored:
         never = F.lit(False)
@@ -129,7 +151,8 @@ def _map_question(expectation: Expectation, check: RowCheck, aggregates: Aggrega
             kwargs.get("column")
             or f"{_named(kwargs)}|{kwargs.get('ignore_row_if')}|{'column_list' in kwargs}"
         )
-        ignored = aggregates.add(f"ignored|{about}|{shared}", F.count(F.when(selected, 1)), 0)
+        nulls = _of_all_rows(kwargs, lambda log: log.nulls[kwargs["column"]]) if "column" in kwargs else None
+        ignored = aggregates.add(f"ignored|{about}|{shared}", F.count(F.when(selected, 1)), 0, nulls)
     mostly = kwargs.get("mostly", 1)
 
     def answer(values: Answers) -> Outcome:
@@ -137,6 +160,43 @@ def _map_question(expectation: Expectation, check: RowCheck, aggregates: Aggrega
         return map_outcome(values[rows], missing, values[broken], mostly)
 
     return Question(expectation, answer)
+
+
+def _of_all_rows(kwargs: Mapping[str, Any], from_log: FromLog) -> FromLog | None:
+    """The log knows nothing of some rows only."""
+    return from_log if kwargs.get("row_condition") is None else None
+
+
+def _none_outside(log: BatchStatistics, kwargs: Mapping[str, Any]) -> int:
+    """No value is outside of bounds that the least and the greatest keep; else the log can't tell how many are."""
+    least, greatest = log.least[kwargs["column"]], log.greatest[kwargs["column"]]
+    if least is not None:
+        lowest, highest = bound(kwargs.get("min_value")), bound(kwargs.get("max_value"))
+        if not (
+            _keeps(least, lowest, kwargs.get("strict_min"))
+            and _keeps(highest, greatest, kwargs.get("strict_max"))
+        ):
+            raise KeyError(kwargs["column"])
+    return 0
+
+
+def _keeps(high: Any, low: Any, strict: Any) -> bool:
+    """True when one is surely above the other, as Spark compares them; a bound that is not there is kept."""
+    if high is None or low is None:
+        return True
+    if type(high) is date and type(low) is date:
+        return high > low if strict else high >= low
+    if isinstance(high, date) or isinstance(low, date):
+        return False
+    # Numbers meet their bounds as doubles, which keeps their order.
+    return float(high) > float(low) if strict else float(high) >= float(low)
+
+
+_BROKEN_IN_LOG: Mapping[str, Callable[[BatchStatistics, Mapping[str, Any]], int]] = {
+    "expect_column_values_to_be_between": _none_outside,
+    "expect_column_values_to_be_null": lambda log, kwargs: log.rows - log.nulls[kwargs["column"]],
+    "expect_column_values_to_not_be_null": lambda log, kwargs: log.nulls[kwargs["column"]],
+}
 
 
 def _named(kwargs: Mapping[str, Any]) -> list[str]:
@@ -179,8 +239,13 @@ Build = Callable[
 ]
 
 
-def _measured(measure: Callable[[Column], Column], what: str, families: set[Family]) -> Build:
-    """A type that measures one column and compares with bounds."""
+def _measured(
+    measure: Callable[[Column], Column],
+    what: str,
+    families: set[Family],
+    tell: Callable[[BatchStatistics, str], Any] | None = None,
+) -> Build:
+    """A type that measures one column and compares with bounds; `tell` is how the log knows the measure."""
 
     def build(
         kwargs: Mapping[str, Any], columns: Mapping[str, ColumnType], aggregates: Aggregates
@@ -192,10 +257,12 @@ def _measured(measure: Callable[[Column], Column], what: str, families: set[Fami
             return None  # Great Expectations refuses them; it says so itself
         column = F.col(name)
         within = row_condition(kwargs)
-        if what == "sum" and _is_integral(columns[name]):
+        if what == "sum" and is_integral(columns[name]):
             column = column.cast("double")
         selected = column if within is None else F.when(within, column)
-        measured = aggregates.add(f"{what}|{name}|{_condition_key(kwargs)}", measure(selected), None)
+        from_log = None if tell is None else _of_all_rows(kwargs, lambda log: tell(log, name))
+        key = f"{what}|{name}|{_condition_key(kwargs)}"
+        measured = aggregates.add(key, measure(selected), None, from_log)
         return lambda values: between(values[measured], kwargs)
 
     return build
@@ -206,7 +273,8 @@ def _same_kind_of_bounds(kwargs: Mapping[str, Any]) -> bool:
     return len(kinds) == 1
 
 
-def _is_integral(kind: ColumnType) -> bool:
+def is_integral(kind: ColumnType) -> bool:
+    """True for a type of whole numbers."""
     return isinstance(kind, PrimitiveType) and kind.name in {"tinyint", "smallint", "int", "bigint"}
 
 
@@ -216,7 +284,9 @@ def _share_of_non_null(
     within, column = row_condition(kwargs), F.col(kwargs["column"])
     selected = column if within is None else F.when(within, column)
     rows = aggregates.rows(kwargs)
-    filled = aggregates.add(f"filled|{kwargs['column']}|{_condition_key(kwargs)}", F.count(selected), 0)
+    in_log = _of_all_rows(kwargs, lambda log: log.rows - log.nulls[kwargs["column"]])
+    key = f"filled|{kwargs['column']}|{_condition_key(kwargs)}"
+    filled = aggregates.add(key, F.count(selected), 0, in_log)
     return lambda values: between(values[filled] / values[rows] if values[rows] else 0, kwargs)
 
 
@@ -237,9 +307,11 @@ def _row_count_equals(
 _NUMBERS = {Family.NUMBER}
 _ORDERED = {Family.NUMBER, Family.DATE, Family.TIMESTAMP}
 _AGGREGATES: Mapping[str, Build] = {
-    "expect_column_max_to_be_between": _measured(F.max, "max", _ORDERED),
+    "expect_column_max_to_be_between": _measured(
+        F.max, "max", _ORDERED, lambda log, name: log.greatest[name]
+    ),
     "expect_column_mean_to_be_between": _measured(F.mean, "mean", _NUMBERS),
-    "expect_column_min_to_be_between": _measured(F.min, "min", _ORDERED),
+    "expect_column_min_to_be_between": _measured(F.min, "min", _ORDERED, lambda log, name: log.least[name]),
     "expect_column_proportion_of_non_null_values_to_be_between": _share_of_non_null,
     "expect_column_stdev_to_be_between": _measured(F.stddev_samp, "stdev", _NUMBERS),
     "expect_column_sum_to_be_between": _measured(F.sum, "sum", _NUMBERS),
@@ -249,61 +321,14 @@ _AGGREGATES: Mapping[str, Build] = {
 AGGREGATE_TYPES = frozenset(_AGGREGATES)
 """The types that measure something and compare it with bounds."""
 
-
-def _with_nested(columns: Mapping[str, ColumnType], parent: str = "") -> Iterator[str]:
-    """The names of columns as Great Expectations lists them on Spark: after a struct come its fields."""
-    for name, kind in columns.items():
-        yield parent + name
-        if isinstance(kind, StructType):
-            yield from _with_nested(dict(kind.fields), f"{parent}{name}.")
-
-
-def _column_exists(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
-    at = kwargs.get("column_index")
-    if at:
-        # As in Python, which Great Expectations asks: -1 is the last column.
-        there = -len(columns) <= at < len(columns)
-        return Outcome(there and columns[int(at)] == kwargs["column"], measures=False)
-    return Outcome(kwargs["column"] in columns, measures=False)
-
-
-def _column_count_equals(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
-    return Outcome(len(columns) == int(kwargs["value"]), observed_value=len(columns))
-
-
-def _column_count_between(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
-    return between(len(columns), kwargs)
-
-
-def _columns_in_order(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
-    expected = kwargs.get("column_list")
-    if expected is None or list(expected) == columns:
-        return Outcome(True, observed_value=columns)
-    compared = zip_longest(range(max(len(expected), len(columns))), expected, columns)
-    different = [
-        {"Expected Column Position": at, "Expected": wanted, "Found": found}
-        for at, wanted, found in compared
-        if wanted != found
-    ]
-    return Outcome(False, observed_value=columns, details={"details": {"mismatched": different}})
-
-
-def _columns_as_set(kwargs: Mapping[str, Any], columns: list[str]) -> Outcome:
-    expected, found = set(kwargs.get("column_set") or ()), set(columns)
-    if expected == found:
-        return Outcome(True, observed_value=sorted(found))
-    different = {"unexpected": sorted(found - expected), "missing": sorted(expected - found)}
-    details = {"details": {"mismatched": {key: names for key, names in different.items() if names}}}
-    kept = not kwargs.get("exact_match", True) and not different["missing"]
-    return Outcome(kept, observed_value=sorted(found), details=details)
-
-
-_STRUCTURE: Mapping[str, Callable[[Mapping[str, Any], list[str]], Outcome]] = {
-    "expect_column_to_exist": _column_exists,
-    "expect_table_column_count_to_be_between": _column_count_between,
-    "expect_table_column_count_to_equal": _column_count_equals,
-    "expect_table_columns_to_match_ordered_list": _columns_in_order,
-    "expect_table_columns_to_match_set": _columns_as_set,
-}
-STRUCTURE_TYPES = frozenset(_STRUCTURE)
-"""The types that look at columns only; the contract answers them."""
+LOG_TYPES = frozenset(
+    {
+        *_BROKEN_IN_LOG,
+        "expect_column_max_to_be_between",
+        "expect_column_min_to_be_between",
+        "expect_column_proportion_of_non_null_values_to_be_between",
+        "expect_table_row_count_to_be_between",
+        "expect_table_row_count_to_equal",
+    }
+)
+"""The types, of those that rows or measures answer, that the log's statistics may tell."""

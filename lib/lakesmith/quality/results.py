@@ -140,7 +140,15 @@ class Result:
 
 def _finite(value: Any) -> Any:
     """JSON has no infinity; readers that keep to it would refuse the whole result."""
-    return str(value) if isinstance(value, float) and math.isinf(value) else value
+    match value:
+        case float():
+            return str(value) if math.isinf(value) else value
+        case list():
+            return [_finite(each) for each in value]
+        case dict():
+            return {key: _finite(each) for key, each in value.items()}
+        case _:
+            return value
 
 
 def _counts(outcome: Outcome) -> dict[str, Any]:

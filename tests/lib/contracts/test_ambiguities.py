@@ -41,7 +41,7 @@ def comparison(column: str, operator: str, parameter: Any) -> dict[str, Any]:
 
 
 BETWEEN, IN_SET = "column_values_to_be_between", "column_values_to_be_in_set"
-NOT_NULL = "column_values_to_not_be_null"
+NOT_NULL, QUANTILES = "column_values_to_not_be_null", "column_quantile_values_to_be_between"
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a bound beyond a double": (
         of(BETWEEN, column="units", max_value=10**400),
@@ -54,6 +54,28 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a day as Python reads it": (
         of(IN_SET, column="day", value_set=["2011-W09-2"]),
         "kwargs.value_set: expected a day written YYYY-MM-DD for a column of type date, found '2011-W09-2'",
+    ),
+    "a quantile written as a whole number": (
+        of(
+            QUANTILES,
+            column="units",
+            quantile_ranges={"quantiles": [0.5, 1], "value_ranges": [[0, 1], [0, 1]]},
+        ),
+        "kwargs.quantile_ranges.quantiles: Great Expectations raises on Spark for 1; write 1.0",
+    ),
+    "a relative error of quantiles": (
+        of(
+            QUANTILES,
+            column="units",
+            quantile_ranges={"quantiles": [0.5], "value_ranges": [[0, 1]]},
+            allow_relative_error=0.1,
+        ),
+        "kwargs.allow_relative_error: quantiles are exact here, and Great Expectations raises on Spark for 0.1; "
+        "leave it out",
+    ),
+    "bounds of a quantile in the wrong order": (
+        of(QUANTILES, column="units", quantile_ranges={"quantiles": [0.5], "value_ranges": [[2, 1]]}),
+        "kwargs.quantile_ranges.value_ranges: the lowest is above the highest: [2, 1]",
     ),
     "a time of nine digits": (
         of(BETWEEN, column="at", min_value="2011-03-01T10:00:00.123456789"),

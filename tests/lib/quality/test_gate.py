@@ -12,6 +12,8 @@ from pyspark.sql import functions as F
 from lakesmith.contracts.model import Contract, Severity
 from lakesmith.errors import ConfigurationError
 from lakesmith.quality.gate import Gate, GateFailed, implied_expectations
+from lakesmith.quality.grouped import count_groups, grouped_question
+from lakesmith.quality.questions import Aggregates
 
 MON, TUE, WED = date(2011, 3, 7), date(2011, 3, 8), date(2011, 3, 9)
 TYPES = {"customer": "bigint", "name": "string", "amount": "decimal(12,2)"}
@@ -220,6 +222,35 @@ def test_everything_but_great_expectations_takes_two_actions(
     assert counted == [2, 2]
     # One measure serves several questions: rows, nulls of two columns and the mean.
     assert len(gate.aggregates) == 3
+
+
+def test_the_groupings_of_a_suite_read_the_rows_once(
+    frame: DataFrame, make_contract: Callable[..., Contract]
+) -> None:
+    where = {"row_condition": "amount > 1"}
+    contract = make_contract(
+        [
+            expect("compound_columns_to_be_unique", "a", column_list=["customer", "name", "batch_date"]),
+            expect("column_unique_value_count_to_be_between", "b", column="name", max_value=1, **where),
+            expect("column_distinct_values_to_contain_set", "c", column="name", value_set=["Bob"], **where),
+            expect("column_distinct_values_to_contain_set", "d", column="name", value_set=["Bob"]),
+            expect("column_median_to_be_between", "e", column="customer", max_value=3),
+            expect("column_most_common_value_to_be_in_set", "f", column="customer", value_set=[4]),
+        ],
+        TYPES,
+    )
+    gate = Gate.compile(contract)
+    questions = [grouped_question(e, gate.columns, Aggregates()) for e in contract.suite.expectations]
+
+    plan = count_groups(frame, [q for q in questions if q])._jdf.queryExecution().optimizedPlan()
+    found = gate.evaluate(frame, [MON, TUE, WED], {}, {})
+
+    assert plan.collectLeaves().size() == 1
+    assert {day: "".join(r.rule for r in verdict.results if r.success) for day, verdict in found.items()} == {
+        MON: "abcde",
+        TUE: "bf",
+        WED: "ab",
+    }
 
 
 def count_actions(spark: SparkSession, run: Callable[[], object]) -> int:

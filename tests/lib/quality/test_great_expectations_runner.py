@@ -26,25 +26,38 @@ def frame(spark: SparkSession) -> DataFrame:
     return frame.withColumn("_outcome", F.lit("published")).coalesce(1).localCheckpoint()
 
 
+OLD = {"row_condition": 'col("amount") > 0', "condition_parser": "great_expectations"}
+QUARTER = {"quantiles": [0.25], "value_ranges": [[2, None]]}
 LEFT: dict[str, tuple[str, dict[str, Any], tuple[bool, dict[str, Any]]]] = {
     "median": (
         "expect_column_median_to_be_between",
-        {"column": "amount", "max_value": 1},
+        {"column": "amount", "max_value": 1, **OLD},
         (False, {"observed_value": 2.0}),
     ),
     "median of a subject": (
         "expect_column_median_to_be_between",
-        {"column": "customer", "max_value": 1},
+        {"column": "customer", "max_value": 1, **OLD},
         (False, {"observed_value": None}),
     ),
-    "type that holds": (
+    "quantiles": (
+        "expect_column_quantile_values_to_be_between",
+        {"column": "amount", "quantile_ranges": QUARTER, **OLD},
+        (
+            False,
+            {
+                "observed_value": {"quantiles": [0.25], "values": [1.0]},
+                "details": {"success_details": [False]},
+            },
+        ),
+    ),
+    "type of some rows": (
         "expect_column_values_to_be_of_type",
-        {"column": "name", "type_": "StringType"},
+        {"column": "name", "type_": "StringType", "row_condition": "amount > 0"},
         (True, {}),
     ),
-    "most common value": (
+    "most common day": (
         "expect_column_most_common_value_to_be_in_set",
-        {"column": "name", "value_set": ["Zoe"]},
+        {"column": "batch_date", "value_set": ["2011-03-07"]},
         (False, {"observed_value": None}),
     ),
     "SQL": (
@@ -79,8 +92,8 @@ def test_what_is_left_is_answered_without_values(
     assert {
         name: (r.success, r.native()["result"]) for name, r in zip(LEFT, found[MON].results, strict=True)
     } == {name: expected for name, (_, _, expected) in LEFT.items()}
-    assert [r.error for r in found[MON].results] == [None] * 5 + ["CAST_INVALID_INPUT"]
-    assert [r.success for r in found[TUE].results] == [False, False, True, False, True, True]
+    assert [r.error for r in found[MON].results] == [None] * 6 + ["CAST_INVALID_INPUT"]
+    assert [r.success for r in found[TUE].results] == [False, False, False, True, False, True, True]
     told = json.dumps([r.native() for v in found.values() for r in v.results])
     assert "Jane" not in told
     assert "4711" not in told

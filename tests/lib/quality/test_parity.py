@@ -7,18 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from lakesmith.contracts.expectations import GROUP_TOTALS, ROW_RULE_TYPES, catalogue
 from lakesmith.contracts.model import Contract
 from lakesmith.quality.gate import BatchVerdict, Gate
 from lakesmith.quality.great_expectations_runner import COUNTS_ONLY, quiet_context, validate
 from lakesmith.quality.grouped import GROUPED_TYPES
-from lakesmith.quality.questions import AGGREGATE_TYPES, STRUCTURE_TYPES
+from lakesmith.quality.questions import AGGREGATE_TYPES, LOG_TYPES
+from lakesmith.quality.structure import STRUCTURE_TYPES
 from parity.comparison import answer
+from staged_rows import staged_rows
 
 DAY, ONE_ROW, ONLY_NULLS, EMPTY = (date(2011, 3, day) for day in (1, 2, 3, 4))
 BATCHES = {"six rows": DAY, "one row": ONE_ROW, "one row of nulls": ONLY_NULLS, "no row": EMPTY}
@@ -122,6 +126,43 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "distinct in set": column("distinct_values_to_be_in_set", column="name", value_set=["a", "bb"]),
     "distinct contain": column("distinct_values_to_contain_set", column="units", value_set=[1, 2, 9]),
     "distinct equal": column("distinct_values_to_equal_set", column="paid", value_set=[True, False]),
+    "median": column("median_to_be_between", column="lines", min_value=2, max_value=2.5),
+    "median of two": column("median_to_be_between", column="units", max_value=2, row_condition=NO_LINES),
+    "median without NaN, with infinity": column("median_to_be_between", column="weight", min_value=1.5),
+    "median of decimals": column("median_to_be_between", column="price", min_value=1.3),
+    "quantiles": column(
+        "quantile_values_to_be_between",
+        column="lines",
+        quantile_ranges={
+            "quantiles": [0.0, 0.25, 0.5, 0.7, 1.0],
+            "value_ranges": [[1, 1], [None, 1], [2, None], [0, 3], [None, 4]],
+        },
+    ),
+    "quantiles, out of order, infinite": column(
+        "quantile_values_to_be_between",
+        column="weight",
+        quantile_ranges={"quantiles": [1.0, 0.34, 0.33], "value_ranges": [[1, None], [-1, 1], [-2, -1]]},
+    ),
+    "quantile a ten-thousandth off": column(
+        "quantile_values_to_be_between",
+        column="price",
+        quantile_ranges={"quantiles": [0.5], "value_ranges": [[1.2501, 2]]},
+        row_condition=NO_LINES,
+    ),
+    "most common": column("most_common_value_to_be_in_set", column="name", value_set=["a", "z"]),
+    "most common, a tie": column("most_common_value_to_be_in_set", column="lines", value_set=[1, 5]),
+    "most common, a tie is fine": column(
+        "most_common_value_to_be_in_set", column="paid", value_set=[True], ties_okay=True
+    ),
+    "most common, an inexact decimal": column(
+        "most_common_value_to_be_in_set", column="price", value_set=[0.1, 7.0], ties_okay=True
+    ),
+    "most common of doubles": column(
+        "most_common_value_to_be_in_set", column="weight", value_set=[0, 1.5, -1e-5], row_condition=NO_LINES
+    ),
+    "most common of whole numbers": column(
+        "most_common_value_to_be_in_set", column="units", value_set=[2.0, 2.5]
+    ),
     "filled share": column("proportion_of_non_null_values_to_be_between", column="lines", min_value=4 / 6),
     "max of numbers": column("max_to_be_between", column="units", max_value=2**53),
     "max with NaN": column("max_to_be_between", column="weight", max_value=2),
@@ -144,6 +185,13 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "columns between": ("expect_table_column_count_to_be_between", {"max_value": 8}),
     "columns in order": ("expect_table_columns_to_match_ordered_list", {"column_list": ["name", "lines"]}),
     "columns as a set": ("expect_table_columns_to_match_set", {"column_set": ["name"], "exact_match": False}),
+    "type": column("type_to_be", column="price", type_="DecimalType"),
+    "type, a class above": column("type_to_be", column="units", type_="IntegralType"),
+    "values of a type": column("values_to_be_of_type", column="units", type_="IntegerType"),
+    "values of a listed type": column(
+        "values_to_be_in_type_list", column="at", type_list=["text", "TimestampType", "DateType"]
+    ),
+    "values of any type": column("values_to_be_in_type_list", column="at"),
     "where text equals": column("values_to_be_between", column="units", min_value=2, row_condition=IS_A),
     "where null": column("values_to_not_be_null", column="name", row_condition=NO_LINES),
     "where SQL": column("max_to_be_between", column="units", max_value=1, row_condition=SQL),
@@ -162,6 +210,15 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 
+
+EVERYBODY = ("name", "units", "lines", "weight", "price", "day", "at", "paid")
+# What least and greatest values prove, just so.
+IN_BOUNDS = [
+    column("values_to_be_between", column="units", min_value=0, strict_min=True, max_value=2**53),
+    column("values_to_be_between", column="price", min_value=-3, max_value=7),
+    column("values_to_be_between", column="day", max_value="2011-01-05"),
+    column("values_to_be_between", column="batch_date", min_value="2011-03-01"),
+]
 
 # One case of each type suffices where there is little to see: Great Expectations starts several jobs for
 # some.
@@ -209,6 +266,73 @@ def test_the_gate_answers_as_great_expectations(
     mine = next(r for r in verdicts[BATCHES[batch]].results if r.rule == rule)
 
     assert answer(mine.native()) == answer(native[BATCHES[batch]][rule])
+
+
+@pytest.mark.parametrize("subject", [(), EVERYBODY], ids=["statistics", "no statistics"])
+def test_the_answers_are_the_same_with_the_log(
+    subject: tuple[str, ...],
+    orders: DataFrame,
+    make_contract: Callable[..., Contract],
+    spark: SparkSession,
+    tmp_path: Path,
+) -> None:
+    contract = make_contract(
+        [
+            {"type": kind, "kwargs": kwargs, "meta": {"rule": f"case_{at}"}}
+            for at, (kind, kwargs) in enumerate([*CASES.values(), *IN_BOUNDS])
+        ],
+        subject=subject,
+    )
+    gate, days = Gate.compile(contract), list(BATCHES.values())
+    # What is in quarantine is outside of every bound.
+    outside = orders.withColumns({"units": F.lit(-(2**62)), "day": F.lit(date(1500, 1, 1))})
+    rows, log = staged_rows(spark, orders, contract, tmp_path, days, quarantined=outside)
+
+    alone = gate.evaluate(rows, days, {}, {"rows": F.count(F.lit(1))})
+    with_log = gate.evaluate(rows, days, {}, {"rows": F.count(F.lit(1))}, log)
+
+    assert with_log == alone
+    assert sorted(log) == [DAY, ONE_ROW, ONLY_NULLS]
+    assert set(log[DAY].least) == (
+        {"batch_date"} | (set() if subject else {"units", "lines", "price", "day"})
+    )
+
+
+def test_the_log_leaves_little_to_the_grouped_pass(
+    orders: DataFrame, make_contract: Callable[..., Contract], spark: SparkSession, tmp_path: Path
+) -> None:
+    told = [
+        ("expect_table_row_count_to_be_between", {"min_value": 1}),
+        ("expect_table_row_count_to_equal", {"value": 6}),
+        *(column("values_to_not_be_null", column=name) for name in ("name", "weight", "at")),
+        column("values_to_be_null", column="name"),
+        column("proportion_of_non_null_values_to_be_between", column="weight", min_value=0.5),
+        *(column("max_to_be_between", column=name, min_value=0) for name in ("units", "price")),
+        column("min_to_be_between", column="day", min_value="2011-01-05"),
+        *IN_BOUNDS,
+    ]
+    asked = [
+        column("values_to_not_be_null", column="name", row_condition=IS_A),
+        column("max_to_be_between", column="weight", min_value=0),
+        column("max_to_be_between", column="at", min_value="2011-01-01"),
+        column("values_to_be_between", column="units", max_value=1),
+        column("mean_to_be_between", column="units", max_value=1),
+    ]
+
+    def left(listed: list[tuple[str, dict[str, Any]]]) -> set[str]:
+        rules = [
+            {"type": kind, "kwargs": kwargs, "meta": {"rule": f"r_{at}"}}
+            for at, (kind, kwargs) in enumerate(listed)
+        ]
+        gate = Gate.compile(make_contract(rules))
+        return set(gate.aggregates) - set(gate.told_by(log, list(BATCHES.values())))
+
+    _, log = staged_rows(spark, orders, make_contract([]), tmp_path, list(BATCHES.values()))
+
+    assert {kind for kind, _ in told} == LOG_TYPES
+    assert left(told) == set()
+    # One for each, and the rows that a condition selects.
+    assert len(left(asked)) == len(asked) + 1
 
 
 def test_every_compiled_type_has_a_case() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from lakesmith.contracts.model import Expectation
 from lakesmith.contracts.types import parse_type
-from lakesmith.quality.questions import Aggregates, question
+from lakesmith.quality.structure import structure_question
 
 COLUMNS = {
     name: parse_type(text)
@@ -42,7 +42,35 @@ LISTED = ["name", "place", "place.x", "place.near", "place.near.y", "stops", "ba
 def test_the_structure_is_judged_as_great_expectations_lists_it(
     kind: str, kwargs: dict[str, Any], success: bool
 ) -> None:
-    asked = question(Expectation(f"expect_{kind}", kwargs, "rule"), COLUMNS, Aggregates())
+    asked = structure_question(Expectation(f"expect_{kind}", kwargs, "rule"), COLUMNS)
 
     assert asked is not None
     assert asked.answer({}).success is success
+
+
+@pytest.mark.parametrize(
+    ("kind", "kwargs", "success"),
+    [
+        ("column_type_to_be", {"column": "name", "type_": "StringType"}, True),
+        ("column_type_to_be", {"column": "name", "type_": "AtomicType"}, True),
+        ("column_type_to_be", {"column": "place", "type_": "ArrayType"}, False),
+        ("column_values_to_be_of_type", {"column": "stops", "type_": "ArrayType"}, True),
+        ("column_values_to_be_of_type", {"column": "batch_date", "type_": "datetime"}, None),
+        ("column_values_to_be_in_type_list", {"column": "batch_date"}, True),
+        ("column_values_to_be_in_type_list", {"column": "name", "type_list": ["Text", "StringType"]}, True),
+        ("column_values_to_be_in_type_list", {"column": "name", "type_list": ["LongType"]}, False),
+        # Great Expectations raises; it says so itself.
+        ("column_type_to_be", {"column": "name", "type_": "string"}, None),
+        ("column_values_to_be_of_type", {"column": "name", "type_": "Text"}, None),
+        ("column_values_to_be_in_type_list", {"column": "name", "type_list": ["Text"]}, None),
+        ("column_values_to_be_in_type_list", {"column": "name", "type_list": [1, "StringType"]}, None),
+        # Its row condition can be one that cannot be computed.
+        ("column_values_to_be_of_type", {"column": "name", "type_": "X", "row_condition": "true"}, None),
+    ],
+)
+def test_types_of_columns_are_judged_by_the_contract(
+    kind: str, kwargs: dict[str, Any], success: bool | None
+) -> None:
+    asked = structure_question(Expectation(f"expect_{kind}", kwargs, "rule"), COLUMNS)
+
+    assert (None if asked is None else asked.answer({}).success) is success
