@@ -27,11 +27,13 @@ from lakesmith.quality.grouped import (
     COUNTS,
     GROUPING,
     QUANTILES,
+    REPEATED,
     GroupedQuestion,
     GroupingCounts,
     count_groups,
     grouped_question,
     groupings_of,
+    provable_by_hash,
 )
 from lakesmith.quality.log_statistics import BatchStatistics
 from lakesmith.quality.masking import is_masked
@@ -267,25 +269,34 @@ class Gate:
     def _grouped_counts(
         self, rows: DataFrame, batches: Sequence[date], inputs: Mapping[str, DataFrame]
     ) -> dict[tuple[str, date], GroupingCounts]:
-        """The counts of every grouping and comparison, by rule and batch: one action, and one scan for all groupings."""
+        """The counts of every grouping and comparison, by rule and batch.
+
+        One action, and one scan for all groupings; another of both where two rows of a batch that should differ share a hash.
+        """
         asked = list(self._grouped.values())
         groupings = groupings_of(asked)
-        frames = [count_groups(rows, asked)] if asked else []
+        hashed = provable_by_hash(asked, self.columns)
+        frames = [count_groups(rows, asked, hashed)] if asked else []
         no_quantiles = F.lit(None).cast("map<string,double>").alias(QUANTILES)
         for at, expectation in enumerate(self._totals.values(), len(groupings)):
             compared = self._compare(rows, batches, inputs, expectation)
             frames.append(compared.select(F.lit(at).alias(GROUPING), BATCH_DATE, COUNTS, no_quantiles))
         if not frames:
             return {}
-        found = {
-            (row[GROUPING], row[BATCH_DATE]): {**row[COUNTS], **(row[QUANTILES] or {})}
-            for row in reduce(DataFrame.unionByName, frames).collect()
-        }
-        numbers = {rule: groupings.index(question.grouping) for rule, question in self._grouped.items()}
-        numbers |= {rule: at for at, rule in enumerate(self._totals, len(groupings))}
+        found = _collected(reduce(DataFrame.unionByName, frames))
+        by_hash = {groupings.index(grouping) for grouping in hashed}
+        unproven = {key for key, counts in found.items() if key[0] in by_hash and counts[REPEATED]}
+        if unproven:
+            again = [q for q in asked if groupings.index(q.grouping) in {at for at, _ in unproven}]
+            of_days = rows.where(F.col(BATCH_DATE).isin([day for _, day in unproven]))
+            numbers = {at: groupings.index(grouping) for at, grouping in enumerate(groupings_of(again))}
+            exact = _collected(count_groups(of_days, again))
+            found |= {(numbers[at], day): counts for (at, day), counts in exact.items()}
+        numbers_of = {rule: groupings.index(question.grouping) for rule, question in self._grouped.items()}
+        numbers_of |= {rule: at for at, rule in enumerate(self._totals, len(groupings))}
         return {
             (rule, day): found[at, day]
-            for rule, at in numbers.items()
+            for rule, at in numbers_of.items()
             for day in batches
             if (at, day) in found
         }
@@ -344,3 +355,10 @@ class Gate:
             f"{self.contract.table}: Spark cannot read the SQL of the rule {expectation.rule!r}: {reason} "
             f"Mend it in {self.contract.suite.file or 'the suite'}."
         )
+
+
+def _collected(counted: DataFrame) -> dict[tuple[int, date], GroupingCounts]:
+    return {
+        (row[GROUPING], row[BATCH_DATE]): {**row[COUNTS], **(row[QUANTILES] or {})}
+        for row in counted.collect()
+    }

@@ -9,7 +9,7 @@ runs it as one Spark action.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, DoubleType
+from pyspark.sql.types import DataType, DoubleType, LongType
 
 from lakesmith.contracts.expectations import Family, family
 from lakesmith.contracts.model import BATCH_DATE, Expectation
-from lakesmith.contracts.types import ColumnType, DecimalType
+from lakesmith.contracts.types import ColumnType, DecimalType, PrimitiveType
 from lakesmith.quality.predicates import condition_sql
 from lakesmith.quality.questions import Aggregates, Answers, between, is_integral, map_outcome
 from lakesmith.quality.results import Outcome
@@ -43,6 +43,7 @@ __all__ = [
     "count_groups",
     "grouped_question",
     "groupings_of",
+    "provable_by_hash",
 ]
 
 CONSIDERED, DISTINCT, REPEATED = "considered", "distinct", "repeated"
@@ -105,6 +106,7 @@ class GroupedQuestion:
     Args:
         members: the set of values that it asks for, by the name of its count.
         ranks: the quantiles that it asks for, by name.
+        only_repeats: it asks for nothing but whether values repeat.
     """
 
     expectation: Expectation
@@ -112,6 +114,7 @@ class GroupedQuestion:
     answer: Callable[[Answers, GroupingCounts], Outcome]
     members: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     ranks: Mapping[str, Rank] = field(default_factory=dict)
+    only_repeats: bool = False
 
 
 def groupings_of(questions: Sequence[GroupedQuestion]) -> list[Grouping]:
@@ -119,15 +122,43 @@ def groupings_of(questions: Sequence[GroupedQuestion]) -> list[Grouping]:
     return list(dict.fromkeys(asked.grouping for asked in questions))
 
 
-def count_groups(staged: DataFrame, questions: Sequence[GroupedQuestion]) -> DataFrame:
+def provable_by_hash(
+    questions: Sequence[GroupedQuestion], columns: Mapping[str, ColumnType]
+) -> frozenset[Grouping]:
+    """The groupings of which it is only asked whether values repeat, and whose values differ where their hashes do.
+
+    Args:
+        columns: the types of the table's columns.
+    """
+    others = {asked.grouping for asked in questions if not asked.only_repeats}
+    return frozenset(
+        grouping
+        for grouping in groupings_of(questions)
+        if grouping not in others
+        and grouping.within_batch
+        and all(_is_its_bytes(columns[name]) for name in grouping.columns)
+    )
+
+
+def _is_its_bytes(kind: ColumnType) -> bool:
+    """False for floating-point numbers, which have two zeros, and for nested values."""
+    floating = {"float", "double"}
+    return isinstance(kind, DecimalType) or (isinstance(kind, PrimitiveType) and kind.name not in floating)
+
+
+def count_groups(
+    staged: DataFrame, questions: Sequence[GroupedQuestion], hashed: Collection[Grouping] = ()
+) -> DataFrame:
     """One row for each grouping and batch that has rows: the columns GROUPING, `batch_date`, COUNTS and QUANTILES.
 
     Args:
         staged: rows with `batch_date`; read once.
         questions: what is asked, by one grouping or more.
+        hashed: groupings by the hashes of their values, which are narrower and quicker to compare; where REPEATED is not 0,
+            nothing is known of the values.
     """
     groupings = groupings_of(questions)
-    handed, slots = _handed_out(staged, groupings)
+    handed, slots = _handed_out(staged, groupings, hashed)
     keys = [GROUPING, BATCH_DATE]
     groups = handed.groupBy(*keys, *sorted({s for of_one in slots for s in of_one.values()})).agg(
         F.count(F.lit(1)).alias(_ROWS)
@@ -168,7 +199,9 @@ def count_groups(staged: DataFrame, questions: Sequence[GroupedQuestion]) -> Dat
     return _named(ranked.groupBy(*keys), {**summed, **most_common}, quantiles)
 
 
-def _handed_out(staged: DataFrame, groupings: Sequence[Grouping]) -> tuple[DataFrame, list[dict[str, str]]]:
+def _handed_out(
+    staged: DataFrame, groupings: Sequence[Grouping], hashed: Collection[Grouping]
+) -> tuple[DataFrame, list[dict[str, str]]]:
     """Each row once for every grouping that takes it, and of each grouping which column is in which slot.
 
     Columns of one type share a slot, grouping by grouping, so that a suite with many groupings has narrow rows.
@@ -177,10 +210,15 @@ def _handed_out(staged: DataFrame, groupings: Sequence[Grouping]) -> tuple[DataF
     types: dict[str, DataType] = {}
     named: dict[tuple[str, int], str] = {}
     slots: list[dict[str, str]] = []
-    for grouping in groupings:
+    columns = {name: F.col(name) for name in kinds}
+    for at, grouping in enumerate(groupings):
         taken: Counter[str] = Counter()
         slots.append({})
-        for name in grouping.within_batch:
+        keys = grouping.within_batch
+        if grouping in hashed:
+            keys = [f"__hash_{at}"]
+            columns[keys[0]], kinds[keys[0]] = F.xxhash64(*grouping.within_batch), LongType()
+        for name in keys:
             kind = DoubleType() if grouping.order is Order.VALUE else kinds[name]
             text = kind.json()
             slot = named.setdefault((text, taken[text]), f"__key_{len(named)}")
@@ -188,8 +226,8 @@ def _handed_out(staged: DataFrame, groupings: Sequence[Grouping]) -> tuple[DataF
             types[slot], slots[-1][name] = kind, slot
 
     def fields(of_one: Mapping[str, str]) -> list[Column]:
-        columns = {slot: F.col(name) for name, slot in of_one.items()}
-        return [columns.get(slot, F.lit(None)).cast(kind).alias(slot) for slot, kind in types.items()]
+        filled = {slot: columns[name] for name, slot in of_one.items()}
+        return [filled.get(slot, F.lit(None)).cast(kind).alias(slot) for slot, kind in types.items()]
 
     if len(groupings) == 1:
         rows = staged.where(groupings[0].takes())
@@ -277,7 +315,7 @@ def _unique(
         ignored = values[rows] - counts.get(CONSIDERED, 0)
         return map_outcome(values[rows], ignored, counts.get(REPEATED, 0), mostly)
 
-    return GroupedQuestion(expectation, _grouping(kwargs, ignore_if=ignore_if), answer)
+    return GroupedQuestion(expectation, _grouping(kwargs, ignore_if=ignore_if), answer, only_repeats=True)
 
 
 def _distinct_count(

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from lakesmith.contracts.model import Contract, Severity
 from lakesmith.errors import ConfigurationError
+from lakesmith.quality import grouped
 from lakesmith.quality.gate import Gate, GateFailed, implied_expectations
 from lakesmith.quality.grouped import count_groups, grouped_question
 from lakesmith.quality.questions import Aggregates
@@ -205,7 +206,7 @@ def test_everything_but_great_expectations_takes_two_actions(
             expect("column_values_to_not_be_null", "a", column="name"),
             expect("column_mean_to_be_between", "b", column="amount", min_value=0),
             expect("column_values_to_be_unique", "c", column="customer"),
-            expect("column_unique_value_count_to_be_between", "d", column="customer", min_value=0),
+            expect("column_unique_value_count_to_be_between", "d", column="name", min_value=0),
             expect("column_distinct_values_to_be_in_set", "e", column="name", value_set=["Ann"]),
             TOTALS,
         ],
@@ -216,12 +217,48 @@ def test_everything_but_great_expectations_takes_two_actions(
     gate = Gate.compile(contract)
     counted = [
         count_actions(spark, lambda f=f, i=i: gate.evaluate(f, [MON, TUE, WED], i, {"n": F.count(F.lit(1))}))
-        for f, i in ((frame, {"lines": lines}), (frame.where("batch_date IS NULL"), {"lines": lines}))
+        for f, i in (
+            (frame.where(F.col("batch_date") == MON), {"lines": lines}),
+            (frame.where("batch_date IS NULL"), {"lines": lines}),
+            (frame, {"lines": lines}),
+        )
     ]
 
-    assert counted == [2, 2]
+    # The third counts the rows that repeat what must be unique.
+    assert counted == [2, 2, 3]
     # One measure serves several questions: rows, nulls of two columns and the mean.
     assert len(gate.aggregates) == 3
+
+
+def test_two_keys_with_one_hash_are_still_two_keys(
+    spark: SparkSession,
+    frame: DataFrame,
+    make_contract: Callable[..., Contract],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Hashes only prove that nothing repeats; where they do not, the values are grouped, of those batches alone."""
+    contract = make_contract(
+        [
+            expect("compound_columns_to_be_unique", "a", column_list=["customer", "name"]),
+            expect("column_values_to_be_unique", "b", column="name"),
+            expect("column_values_to_be_unique", "c", column="amount"),
+        ],
+        TYPES,
+    )
+    gate = Gate.compile(contract)
+
+    def judged() -> dict[date, list[dict[str, Any]]]:
+        found = gate.evaluate(frame, [MON, TUE, WED], {}, {})
+        return {day: [result.native() for result in verdict.results] for day, verdict in found.items()}
+
+    expected = judged()
+    assert {day: [r["success"] for r in results] for day, results in expected.items()} == {
+        MON: [True] * 3,
+        TUE: [False] * 3,
+        WED: [True] * 3,
+    }
+    monkeypatch.setattr(grouped.F, "xxhash64", lambda *columns: F.lit(7).cast("bigint"))
+    assert judged() == expected
 
 
 def test_the_groupings_of_a_suite_read_the_rows_once(
