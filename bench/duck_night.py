@@ -27,10 +27,12 @@ WITH texts AS (
     hash(invoice_no, stock_code, description, quantity, invoice_date, unit_price, customer_id, country) AS line_hash,
     d AS description,
     CASE WHEN regexp_full_match(q, '-?[0-9]{{1,10}}') THEN try_cast(q AS INTEGER) END AS quantity,
-    CASE WHEN regexp_full_match(t, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}') THEN try_cast(t AS TIMESTAMP)
+    CASE WHEN regexp_full_match(t,
+      '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}') THEN try_cast(t AS TIMESTAMP)
       END AS invoice_date,
     CASE WHEN regexp_full_match(p, '-?[0-9]{{1,9}}([.][0-9]{{1,3}})?') THEN try_cast(p AS DECIMAL(12,3)) END AS unit_price,
-    CASE WHEN regexp_full_match(c, '[0-9]{{1,18}}([.]0)?') THEN try_cast(regexp_replace(c, '[.]0$', '') AS BIGINT) END AS customer_id,
+    CASE WHEN regexp_full_match(c, '[0-9]{{1,18}}([.]0)?')
+      THEN try_cast(regexp_replace(c, '[.]0$', '') AS BIGINT) END AS customer_id,
     c IS NOT NULL AS has_customer, coalesce(l, 'Unspecified') AS country, source_file, record_no, batch_date
   FROM texts
 )
@@ -101,7 +103,8 @@ WITH days AS (
   coalesce(sum(cancellation_lines) FILTER (age < 90), 0)::BIGINT AS returned_lines_90d,
   -coalesce(sum(cancellation_amount) FILTER (age < 90), 0) AS returned_amount_90d,
   sum(cancellation_invoices)::BIGINT AS returns_365d,
-  coalesce(sum(sale_invoices) FILTER (weekday = 4), 0) AS thursday, coalesce(sum(sale_invoices) FILTER (weekday = 7), 0) AS sunday,
+  coalesce(sum(sale_invoices) FILTER (weekday = 4), 0) AS thursday,
+  coalesce(sum(sale_invoices) FILTER (weekday = 7), 0) AS sunday,
   list({{{{'age': age, 'weekday': weekday, 'orders': sale_invoices, 'amount': sale_amount, 'country': country}}}} ORDER BY age)
     FILTER (sale_lines > 0) AS purchases,
   len(list_distinct(flatten(coalesce(list(product_ids) FILTER (age < 90), [])))) AS distinct_products_90d
@@ -123,11 +126,13 @@ SELECT customer_id, recency_days, tenure_days, purchase_days_365d,
   distinct_products_90d, lines_90d,
   round(returned_lines_90d / (returned_lines_90d + lines_90d), 6) AS return_line_rate_90d,
   round(returned_amount_90d::DOUBLE / (returned_amount_90d + amount_90d)::DOUBLE, 6) AS return_value_rate_90d,
-  returns_365d, round(amount_365d::DOUBLE / orders_365d, 6) AS basket_value_mean, round(lines_365d / orders_365d, 6) AS basket_lines_mean,
+  returns_365d, round(amount_365d::DOUBLE / orders_365d, 6) AS basket_value_mean,
+  round(lines_365d / orders_365d, 6) AS basket_lines_mean,
   round(purchases[1].amount::DOUBLE / purchases[1].orders, 6) AS last_basket_value,
   round(orders_365d / (tenure_days + 1), 6) AS orders_per_day, round(orders_30d / orders_90d, 6) AS orders_30_over_90d,
   purchases[1].weekday AS last_weekday, round(thursday / orders_365d, 6) AS thursday_order_share,
-  round(sunday / orders_365d, 6) AS sunday_order_share, purchases[1].country = 'United Kingdom' AS is_uk, DATE '{{day}}' AS batch_date
+  round(sunday / orders_365d, 6) AS sunday_order_share, purchases[1].country = 'United Kingdom' AS is_uk,
+  DATE '{{day}}' AS batch_date
 FROM gapped
 """
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 __all__ = ["Scan", "SparkWork", "counted"]
@@ -88,8 +89,7 @@ def _add_jobs(work: SparkWork, context: Any, first: int) -> None:
     for number in range(first, context.dagScheduler().numTotalJobs()):
         job = store.job(number)
         work.jobs += 1
-        stages = [store.lastStageAttempt(job.stageIds().apply(at)) for at in range(job.stageIds().size())]
-        ran = [stage for stage in stages if str(stage.status()) == "COMPLETE"]
+        ran = _stages_that_ran(store, job)
         described = job.description().get() if job.description().isDefined() else ""
         work.log_jobs += described.startswith("Delta: ") or "DatabricksLogging" in job.name()
         work.stages += len(ran)
@@ -102,6 +102,27 @@ def _add_jobs(work: SparkWork, context: Any, first: int) -> None:
             work.shuffle_bytes += stage.shuffleWriteBytes()
             work.spilled_bytes += stage.diskBytesSpilled()
             work.cpu_seconds += stage.executorCpuTime() / 1e9
+
+
+def _stages_that_ran(store: Any, job: Any) -> list[Any]:
+    """The stages of a job without those that it found done already.
+
+    Raises:
+        AssertionError: Spark has thrown some of them away (`spark.ui.retainedStages`): count a shorter while.
+    """
+    ran = []
+    for at in range(job.stageIds().size()):
+        try:
+            stage = store.lastStageAttempt(job.stageIds().apply(at))
+        except Py4JJavaError:
+            continue
+        if str(stage.status()) == "COMPLETE":
+            ran.append(stage)
+    if len(ran) != job.numCompletedStages():
+        raise AssertionError(
+            f"job {job.jobId()} had {job.numCompletedStages()} stages, {len(ran)} are still known"
+        )
+    return ran
 
 
 def _add_scans(work: SparkWork, queries: Any, first: int) -> None:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["BatchAudit", "audit", "audit_published"]
 
 _BUCKETS = "key_buckets"
+_LAST_RECORD, _FIRST_FILE, _LAST_FILE = "last_record", "first_file", "last_file"
 
 
 @dataclass(frozen=True)
@@ -100,14 +101,29 @@ def audit(
     aggregates = digest_aggregates(contract.columns)
     if bucket is not None:
         aggregates[_BUCKETS] = F.collect_set(bucket)
+    uncounted = any(rows_read[day] is None for day in judged)
+    if uncounted:
+        aggregates |= {
+            _LAST_RECORD: F.max("record_no"),
+            _FIRST_FILE: F.min("source_file"),
+            _LAST_FILE: F.max("source_file"),
+        }
     log = log_statistics(
         ((f.part, f.stats) for f in staged.of(RowOutcome.PUBLISHED) if isinstance(f.part, date)), gate.columns
     )
     verdicts = gate.evaluate(published, judged, inputs, aggregates, log) if judged else {}
     reasons = _reasons_to_drop(frame) if dropped else {}
     quarantine_digests = _quarantine_digests(frame, contract) if quarantined else {}
-    uncounted = any(rows_read[day] is None for day in judged)
-    records = _records_numbered(frame) if uncounted else {}
+    records: dict[date, int] = {}
+    if uncounted:
+        left_out = {*quarantined, *dropped}
+        records = {
+            day: last
+            for day, verdict in verdicts.items()
+            if day not in left_out and (last := _last_of_one_file(verdict.extras)) is not None
+        }
+        several = [day for day in judged if day not in records]
+        records |= _records_numbered(frame.where(F.col(BATCH_DATE).isin(several))) if several else {}
     audits: dict[date, BatchAudit] = {}
     for day in batches:
         verdict = verdicts.get(day, BatchVerdict(day, ()))
@@ -228,6 +244,12 @@ def _quarantine_digests(frame: DataFrame, contract: Contract) -> dict[date, str]
         .collect()
     )
     return {row[BATCH_DATE]: digest_of(columns, row.asDict())[0] for row in rows}
+
+
+def _last_of_one_file(found: Mapping[str, Any]) -> int | None:
+    """The number of the last published record; None where a batch has no rows, or those of several files."""
+    last: int | None = found[_LAST_RECORD]
+    return last if found[_FIRST_FILE] == found[_LAST_FILE] else None
 
 
 def _records_numbered(frame: DataFrame) -> dict[date, int]:
