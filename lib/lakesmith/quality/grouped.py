@@ -388,7 +388,7 @@ def _same_in_spark(value: Any, kind: ColumnType) -> Any:
         scale = -int(exact.as_tuple().exponent)
         return exact if scale <= kind.scale and digits - scale <= kind.precision - kind.scale else None
     if is_integral(kind):
-        return int(value) if value == int(value) and abs(value) < 2**63 else None
+        return int(value) if value == int(value) and -(2**63) <= value < 2**63 else None
     return float(value) if float(value) == value else None
 
 

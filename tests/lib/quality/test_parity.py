@@ -150,10 +150,11 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         row_condition=NO_LINES,
     ),
     "most common": column("most_common_value_to_be_in_set", column="name", value_set=["a", "z"]),
-    "most common, a tie": column("most_common_value_to_be_in_set", column="lines", value_set=[1, 5]),
+    "most common, a tie": column("most_common_value_to_be_in_set", column="weight", value_set=[0, 1.5]),
     "most common, a tie is fine": column(
-        "most_common_value_to_be_in_set", column="paid", value_set=[True], ties_okay=True
+        "most_common_value_to_be_in_set", column="weight", value_set=[77, 1.5], ties_okay=True
     ),
+    "most common of booleans": column("most_common_value_to_be_in_set", column="paid", value_set=[True]),
     "most common, an inexact decimal": column(
         "most_common_value_to_be_in_set", column="price", value_set=[0.1, 7.0], ties_okay=True
     ),

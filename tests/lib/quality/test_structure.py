@@ -64,6 +64,7 @@ def test_the_structure_is_judged_as_great_expectations_lists_it(
         ("column_values_to_be_of_type", {"column": "name", "type_": "Text"}, None),
         ("column_values_to_be_in_type_list", {"column": "name", "type_list": ["Text"]}, None),
         ("column_values_to_be_in_type_list", {"column": "name", "type_list": [1, "StringType"]}, None),
+        ("column_values_to_be_in_type_list", {"column": "name", "type_list": ["Any", "StringType"]}, None),
         # Its row condition can be one that cannot be computed.
         ("column_values_to_be_of_type", {"column": "name", "type_": "X", "row_condition": "true"}, None),
     ],
