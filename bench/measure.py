@@ -15,7 +15,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from bench.spark_work import SparkWork, counted
+from lakesmith.lake.spark_work import SparkWork, counted
 
 __all__ = ["Measured", "Ratio", "Side", "in_turns", "ratio"]
 

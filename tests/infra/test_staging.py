@@ -28,6 +28,5 @@ def test_staging_differs_from_prod_by_its_size_alone() -> None:
     different = {name for name in staging.keys() | prod.keys() if staging.get(name) != prod.get(name)}
     assert {name for name in different if not name.startswith("submit.sizes.")} == {
         "spark.driver_memory",
-        "spark.shuffle_partitions",
         "alerts.rules.night_late",
     }

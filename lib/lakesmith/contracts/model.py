@@ -395,6 +395,7 @@ class Contract:
         key: columns that together are unique within a batch; of a keyed table, that name what its rows are about.
         columns: in the table's order, without the partition column; of a keyed table with those that Lakesmith adds.
         lag_days: the night of N owns the batch N - lag_days.
+        rows_per_file: most rows of one data file; None leaves it to the settings.
         retries: how often a scheduler may try again.
         timeout: longest run, in seconds.
         resources: the name of a size that a scheduler knows.
@@ -419,6 +420,7 @@ class Contract:
     rows: Rows = Rows.ANY
     mode: Mode = Mode.RANGE
     lag_days: int = 0
+    rows_per_file: int | None = None
     retries: int = 0
     timeout: int = 3600
     resources: str = "small"

@@ -57,7 +57,7 @@ _MOST_DECIMALS = 15  # a double has no more
 
 _REQUIRED = ("table", "description", "owner", "job", "inputs", "key", "columns")
 _OPTIONAL = (
-    *("rows", "mode", "lag", "retries", "timeout", "resources", "quarantine_limit"),
+    *("rows", "mode", "lag", "rows_per_file", "retries", "timeout", "resources", "quarantine_limit"),
     *("change_data_feed", "horizon", "profile"),
     *KEYED_KEYS,
 )
@@ -88,6 +88,7 @@ def read_contract(document: Document, table: str) -> Contract:
         rows=fields.read("rows", lambda entry: entry.member(Rows), plain.rows),
         mode=fields.read("mode", lambda entry: entry.member(Mode), plain.mode),
         lag_days=fields.read("lag", _days, 0),
+        rows_per_file=fields.read("rows_per_file", lambda entry: entry.whole(1, 10**9), plain.rows_per_file),
         retries=fields.read("retries", lambda entry: entry.whole(0, 100), plain.retries),
         timeout=fields.read("timeout", _timeout, plain.timeout),
         resources=fields.read("resources", _size, plain.resources),

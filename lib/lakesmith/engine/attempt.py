@@ -43,6 +43,7 @@ from lakesmith.lake.keyed import key_bucket
 from lakesmith.lake.landing import inspect_headers, reads_evenly
 from lakesmith.lake.staging import Staged, stage
 from lakesmith.lake.tables import ensure_table
+from lakesmith.lake.tuning import fit_to_inputs
 from lakesmith.ledger.landing_store import shown
 from lakesmith.ledger.records import BatchRecord
 from lakesmith.quality.gate import Gate
@@ -85,6 +86,7 @@ class Attempt(Execution):
             self.context.spark.sparkContext.setJobGroup(
                 self.run.run_id, f"{table} {BatchRange(batches[0], batches[-1])}"
             )
+            fit_to_inputs(self.context.spark, pinned.size, self.context.settings.spark)
             given: dict[str, Any] = {}
             if self.contract.profiles:
                 inputs: dict[str, DataFrame] = {}
@@ -159,7 +161,7 @@ class Attempt(Execution):
                 self.run.run_id,
                 batches,
                 expected_rows={day: pinned.expected_rows(day) for day in batches},
-                rows_per_file=self.context.settings.staging.rows_per_file,
+                rows_per_file=self.contract.rows_per_file or self.context.settings.staging.rows_per_file,
                 computed_from=pinned.rows_in_reach if self._reads_evenly(pinned) else None,
             )
         with step(Step.AUDIT, target.table):

@@ -1,6 +1,7 @@
 """The Spark session: the one place that says how Spark is set up, for a laptop, a test, a job and a night alike.
 
-Owns the settings on which results depend (time zone, ANSI arithmetic, Delta) and those that keep small lakes quick. Under
+Owns the settings on which results depend (time zone, ANSI arithmetic, Delta) and those that keep small lakes quick; what is
+tuned stands in conf/base.yml, and what is fitted to each run in `lakesmith.lake.tuning`. Under
 `spark-submit` the JVM is already up, so jars can only be checked there, not added.
 """
 
@@ -20,6 +21,7 @@ from lakesmith.errors import ConfigurationError, SparkLost
 from lakesmith.lake.catalog import register_for_session
 from lakesmith.lake.jars import delta_on_classpath, jar_paths, s3_on_classpath
 from lakesmith.lake.java import java_home
+from lakesmith.lake.tuning import SHUFFLE_PARTITIONS, shuffle_partitions
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -64,13 +66,12 @@ _FIXED = {
     "spark.databricks.delta.autoCompact.enabled": "false",
 }
 
-# The Delta log of a staged batch or of a table of some thousand files is small: one task reads it.
+# What follows from how Lakesmith works. What a team may want otherwise stands in conf/base.yml.
 _QUICK = {
+    # The Delta log of a staged batch or of a table of some thousand files is small: one task reads it.
     "spark.databricks.delta.snapshotPartitions": "1",
     # A night generates some hundred classes; with Spark's 100 each table's would be compiled again every night.
     "spark.sql.codegen.cache.maxEntries": "2000",
-    "spark.sql.execution.arrow.pyspark.enabled": "true",
-    "spark.sql.parquet.compression.codec": "zstd",
     "spark.ui.showConsoleProgress": "false",
 }
 
@@ -79,7 +80,7 @@ def session_settings(settings: Settings) -> dict[str, str]:
     """Every Spark setting of a session in this environment, jars and master left out."""
     chosen = {
         "spark.driver.memory": settings.spark.driver_memory,
-        "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
+        SHUFFLE_PARTITIONS: str(shuffle_partitions(0, settings.spark)),
     }
     if settings.uses_s3:
         chosen |= {f"spark.hadoop.{key}": value for key, value in settings.s3_access.hadoop_conf().items()}

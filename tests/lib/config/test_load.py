@@ -198,7 +198,8 @@ def test_effective_lists_every_setting_with_its_origin(write: Write) -> None:
         EffectiveSetting("clean_build", False, "default"),
         EffectiveSetting("spark.master", None, "default"),
         EffectiveSetting("spark.driver_memory", "2g", "default"),
-        EffectiveSetting("spark.shuffle_partitions", 8, "default"),
+        EffectiveSetting("spark.shuffle_partitions", None, "default"),
+        EffectiveSetting("spark.shuffle_bytes", 8_388_608, "default"),
         EffectiveSetting("spark.event_log", None, "default"),
         EffectiveSetting("spark.history_url", None, "default"),
         EffectiveSetting("submit.deploy_mode", "client", "default"),
@@ -440,7 +441,8 @@ ALLOWED = (
         (
             "spark:\n  mastr: x",
             "conf/dev.yml:2: spark.mastr: unknown key; "
-            "allowed: master, driver_memory, shuffle_partitions, event_log, history_url, conf. Did you mean 'master'?",
+            "allowed: master, driver_memory, shuffle_partitions, shuffle_bytes, event_log, history_url, conf. "
+            "Did you mean 'master'?",
         ),
         (
             "environment: dev",
@@ -643,7 +645,7 @@ def test_a_file_that_is_no_utf8_is_reported(write: Write) -> None:
 
 def test_a_heading_whose_lines_are_comments_sets_nothing(write: Write) -> None:
     settings = load_settings(project_root=write(base="spark:\n  # master: yarn\nparameters:\n"), environ={})
-    assert (settings.spark.shuffle_partitions, settings.parameters) == (8, {})
+    assert (settings.spark.shuffle_partitions, settings.parameters) == (None, {})
 
 
 SECRET = "correct-horse-battery"

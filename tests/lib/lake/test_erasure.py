@@ -10,7 +10,7 @@ import pytest
 
 from lakesmith.contracts.load import load_project
 from lakesmith.contracts.subjects import source_columns
-from lakesmith.lake.landing import Erasure, _reader
+from lakesmith.lake.landing import Erasure, _Part, _reader
 from lakesmith.ledger.forgotten import Forgotten
 from lakesmith.ledger.landing_store import landing_store
 from lakesmith.ledger.manifest import LandingFolder
@@ -37,7 +37,7 @@ def read(landing: Path, erasure: Erasure | None) -> list[dict[str, object]]:
     source = GRAPH.sources["readings"]
     manifest = LandingFolder(source, landing).pin(day(1))
     reader = _reader(
-        source, landing_store(landing), [[(date(2024, 1, 1), file) for file in manifest.files]], erasure
+        source, landing_store(landing), [[_Part(date(2024, 1, 1), file) for file in manifest.files]], erasure
     )
     return pa.Table.from_batches(reader([pa.RecordBatch.from_pydict({"id": [0]})])).to_pylist()
 

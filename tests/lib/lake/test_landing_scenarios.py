@@ -15,7 +15,6 @@ from lakesmith.errors import LakesmithError
 from lakesmith.lake import records_bytes, records_csv
 from lakesmith.lake.records import file_layout, read_records
 from lakesmith.lake.records_csv import csv_batches, csv_layout
-from lakesmith.lake.records_csv_lines import Grammar
 from lakesmith.lake.records_errors import FileBroken
 from lakesmith.ledger.landing_store import landing_store
 from lakesmith.ledger.manifest import LandingFolder, Manifest
@@ -83,13 +82,13 @@ def test_a_gzip_bomb_is_refused_before_it_fills_anything(tmp_path: Path) -> None
 
 def test_blank_lines_before_the_header_are_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[int] = []
-    find_header = records_csv._header
+    find_header = records_csv.csv_header
 
-    def measured(grammar: Grammar, text: bytes, *rest: Any) -> Any:
+    def measured(text: bytes, *rest: Any) -> Any:
         held.append(len(text))
-        return find_header(grammar, text, *rest)
+        return find_header(text, *rest)
 
-    monkeypatch.setattr(records_csv, "_header", measured)
+    monkeypatch.setattr(records_csv, "csv_header", measured)
     blocks = [b"\n" * 1000, b"\r\n" * 1000, b"\n\nId,Item,Price\n1,pen,0.20\n", b"2,cup,1.00\n"]
     assert csv_layout(blocks, shop(), "shop/x.csv").names == ("Id", "Item", "Price")
     assert [batch.num_rows for batch in csv_batches(blocks, shop(), "shop/x.csv")] == [1, 1]

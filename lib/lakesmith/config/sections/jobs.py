@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, field_validator
 
 from lakesmith.config.secrets import revealed
-from lakesmith.config.sections.values import Conf, Memory, Section, seconds
+from lakesmith.config.sections.values import Conf, Memory, Section, seconds, size_in_bytes
 
 __all__ = [
     "LeaseSettings",
@@ -32,7 +32,8 @@ class SparkSettings(Section):
     Args:
         master: Spark's own syntax; None leaves it to spark-submit.
         driver_memory: with its unit, like `4g`; used where Lakesmith starts the JVM itself.
-        shuffle_partitions: tasks of a shuffle.
+        shuffle_partitions: tasks of a shuffle; None takes as many as the size of a run's inputs asks for.
+        shuffle_bytes: of inputs, as they are stored, that one task of a shuffle is meant for.
         event_log: the folder or URI for Spark's event logs; None writes none. A relative path is below the lake.
         history_url: where Spark's history server shows them; None: there is none.
         conf: any further setting of Spark, by its full name.
@@ -40,7 +41,8 @@ class SparkSettings(Section):
 
     master: str | None = None
     driver_memory: Memory = "2g"
-    shuffle_partitions: PositiveInt = 8
+    shuffle_partitions: PositiveInt | None = None
+    shuffle_bytes: Annotated[PositiveInt, BeforeValidator(size_in_bytes)] = 8 << 20
     event_log: str | None = None
     history_url: str | None = None
     conf: Conf = Field(default_factory=dict, repr=False)

@@ -15,8 +15,8 @@ from pyspark.sql import SparkSession
 
 __all__ = ["Scan", "SparkWork", "counted"]
 
-# Delta keeps its logs behind scans of their own; they are no scans of rows.
-_LOG = "_delta_log"
+# As Delta reads its logs; no table of Lakesmith is JSON.
+_OF_LOGS = "Scan json"
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _add_scans(work: SparkWork, queries: Any, first: int) -> None:
         values = queries.executionMetrics(number)
         for at in range(nodes.size()):
             node = nodes.apply(at)
-            if not node.name().startswith("Scan ") or _LOG in node.desc():
+            if not node.name().startswith("Scan ") or node.name().startswith(_OF_LOGS):
                 continue
             measured = _measures(node, values)
             if "number of files read" in measured:
