@@ -1,40 +1,123 @@
-"""What profiling and judging a night costs, beside one Parquet write of the same rows.
+"""What profiling and judging a night costs, beside one Parquet write of the same rows, and beside Evidently.
 
-Makes rows of 20 columns and times in turns: a pass that only writes them as Parquet; the profile of all columns on the
-bins of a baseline; the comparisons and verdicts of all columns.
-
-    python bench/drift.py --rows 3000000 --rounds 5
+Makes rows of 20 columns: skewed numbers, counts, money, categories, texts, nulls. Evidently works on pandas frames in memory,
+in an environment of its own (`make bench-env`): it is given fewer rows, and so is Lakesmith beside it.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import tempfile
-import time
-from collections.abc import Callable
+import json
+import subprocess
 from datetime import date
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from bench.lakes import ROOT
+from bench.measure import Measured, Side, in_turns, ratio
+from bench.report import Figure, Report, Table
+from bench.size import Size
 from lakesmith.config.load import load_settings
 from lakesmith.contracts.model import BATCH_DATE
 from lakesmith.lake.session import session
 from lakesmith.monitoring.comparison import compare
-from lakesmith.monitoring.decision import Subject, judge_night
+from lakesmith.monitoring.decision import Subject, VerdictKind, judge_night
 from lakesmith.monitoring.profile import ColumnLayout, ColumnProfile
 from lakesmith.monitoring.scan import find_layouts, measure_of, profile_batches
 
-DAY = date(2024, 3, 1)
+_DAY = date(2024, 3, 1)
 _NUMBERS, _COUNTS, _DECIMALS, _CATEGORIES, _TEXTS = 10, 3, 2, 4, 1
+_BASELINE_ROWS = 50_000
+_EVIDENTLY = ROOT / ".venv-bench" / "bin" / "python"
 
 
-def made(spark: SparkSession, rows: int, seed: int) -> DataFrame:
-    """Rows as tables of features have them: skewed numbers, counts, money, categories, nulls."""
+def run(size: Size) -> Report:
+    """The profile of all columns and the verdicts on them, in turns with a pass that only writes the rows."""
+    rounds = size.rounds_or(5 if size.full else 3)
+    spark = session(load_settings("dev", ROOT), "bench drift", by_name=False)
+    rows, baseline_rows = size.rows_or(3_000_000), _made(spark, _BASELINE_ROWS, 1007)
+    current = _stored(_made(spark, rows, 7), size.folder / "current")
+    types = {field.name: field.dataType for field in baseline_rows.schema.fields if field.name != BATCH_DATE}
+    layouts = find_layouts(baseline_rows, {name: measure_of(kind) for name, kind in types.items()})
+    baseline = _profiled(baseline_rows, layouts)
+    measured = in_turns(
+        [
+            Side("profile and verdicts", lambda _: _judged(baseline, _profiled(current, layouts))),
+            Side(
+                "one Parquet write",
+                lambda _: current.write.mode("overwrite").parquet(str(size.folder / "again")),
+            ),
+        ],
+        rounds,
+        spark,
+    )
+    ours, written = measured.values()
+    report = Report(
+        name="drift",
+        title="Profile and drift",
+        command=size.command("drift"),
+        size={"rows": rows, "columns": len(layouts), "rounds": rounds},
+        rows=rows,
+        measured=[ours, written],
+        ratios=[ratio("profile and drift of 20 columns / one Parquet write", ours, written, limit=1.0)],
+    )
+    if _EVIDENTLY.exists():
+        _beside_evidently(report, size, spark, baseline_rows, baseline, layouts)
+    return report
+
+
+def _beside_evidently(
+    report: Report,
+    size: Size,
+    spark: SparkSession,
+    baseline_rows: DataFrame,
+    baseline: list[ColumnProfile],
+    layouts: list[ColumnLayout],
+) -> None:
+    """Adds the same verdict by Evidently's DataDriftPreset, on rows that fit into memory."""
+    rows = min(size.rows_or(3_000_000), 300_000)
+    _stored(baseline_rows, size.folder / "evidently-baseline")
+    current = _stored(_made(spark, rows, 7), size.folder / "evidently-current")
+    folders = [str(size.folder / name) for name in ("evidently-baseline", "evidently-current")]
+    told = subprocess.run(
+        [str(_EVIDENTLY), str(Path(__file__).with_name("evidently_side.py")), *folders],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    theirs = json.loads(told.stdout.splitlines()[-1])
+    few = in_turns([Side("few rows", lambda _: _judged(baseline, _profiled(current, layouts)))], 3)[
+        "few rows"
+    ]
+    evidently = Measured("Evidently", theirs["seconds"][0], theirs["seconds"][1:])
+    few.seconds = few.seconds[: len(evidently.seconds)]
+    report.ratios.append(ratio(f"profile and drift / Evidently, {rows:,} rows", few, evidently))
+    report.figures += [
+        Figure(
+            f"Evidently {theirs['version']}, DataDriftPreset, {rows:,} rows in memory", evidently.median, "s"
+        ),
+        Figure(f"Lakesmith, {rows:,} rows from Parquet", few.median, "s"),
+        Figure("Evidently's process at its peak", theirs["peak_mb"], "MB"),
+    ]
+    report.tables.append(
+        Table(
+            "Of the same rows, drawn from one distribution",
+            ("", "columns that drifted"),
+            [["Lakesmith", _judged(baseline, _profiled(current, layouts))], ["Evidently", theirs["drifted"]]],
+        )
+    )
+
+
+def _stored(frame: DataFrame, folder: Path) -> DataFrame:
+    frame.write.parquet(str(folder))
+    return frame.sparkSession.read.parquet(str(folder))
+
+
+def _made(spark: SparkSession, rows: int, seed: int) -> DataFrame:
+    """Rows as tables of features have them."""
     frame = spark.range(0, rows, 1, spark.sparkContext.defaultParallelism)
-    columns = [F.lit(DAY).alias(BATCH_DATE)]
+    columns = [F.lit(_DAY).alias(BATCH_DATE)]
     for at in range(_NUMBERS):
         number = F.round(F.exp(F.randn(seed + at)), 6)
         columns.append(
@@ -54,62 +137,13 @@ def made(spark: SparkSession, rows: int, seed: int) -> DataFrame:
     return frame.select(*columns)
 
 
-def timed(spark: SparkSession, name: str, work: Callable[[], object]) -> tuple[float, int]:
-    """Seconds, and how many Spark jobs."""
-    spark.sparkContext.setJobGroup(name, name)
-    began = time.perf_counter()
-    work()
-    seconds = time.perf_counter() - began
-    jobs = spark.sparkContext.statusTracker().getJobIdsForGroup(name)
-    return seconds, len(jobs)
-
-
-def judged(baseline: list[ColumnProfile], current: list[ColumnProfile]) -> None:
-    """The verdicts of a night."""
+def _judged(baseline: list[ColumnProfile], current: list[ColumnProfile]) -> int:
+    """The verdicts of a night; gives how many columns drifted."""
     pairs = zip(baseline, current, strict=True)
-    judge_night([Subject(now.column, compare(before, now)) for before, now in pairs])
+    found = judge_night([Subject(now.column, compare(before, now)) for before, now in pairs])
+    return sum(verdict.kind is VerdictKind.DRIFTED for verdict in found)
 
 
-def profiled(rows: DataFrame, layouts: list[ColumnLayout]) -> list[ColumnProfile]:
-    """The profiles of the one batch."""
+def _profiled(rows: DataFrame, layouts: list[ColumnLayout]) -> list[ColumnProfile]:
     [found] = profile_batches(rows, layouts)
     return list(found.columns)
-
-
-def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=3_000_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    asked = parser.parse_args()
-    spark = session(load_settings("dev", None), "bench drift", by_name=False)
-    with tempfile.TemporaryDirectory(prefix="lakesmith-drift-") as folder:
-        source = str(Path(folder) / "rows")
-        made(spark, asked.rows, 7).write.parquet(source)
-        rows = spark.read.parquet(source)
-        before = made(spark, 50_000, 1007)
-        types = {field.name: field.dataType for field in before.schema.fields if field.name != BATCH_DATE}
-        layouts = find_layouts(before, {name: measure_of(kind) for name, kind in types.items()})
-        baseline = profiled(before, layouts)
-        found: dict[str, list[float]] = {"write": [], "profile": [], "judge": []}
-        jobs: dict[str, int] = {}
-        current: list[ColumnProfile] = []
-        for number in range(asked.rounds + 1):
-            for name, work in {
-                "write": lambda: rows.write.mode("overwrite").parquet(str(Path(folder) / "again")),
-                "profile": lambda: current.__setitem__(slice(None), profiled(rows, layouts)),
-                "judge": lambda: judged(baseline, current),
-            }.items():
-                seconds, jobs[name] = timed(spark, f"{name} {number}", work)
-                if number:  # the first round warms up
-                    found[name].append(seconds)
-    medians = {name: statistics.median(times) for name, times in found.items()}
-    print(f"{asked.rows:,} rows, {len(layouts)} columns, medians of {asked.rounds} rounds")
-    for name, value in medians.items():
-        print(f"  {name:8} {value:6.2f} s  {jobs[name]} Spark jobs")
-    ratio = (medians["profile"] + medians["judge"]) / medians["write"]
-    print(f"  drift and profile / one Parquet write: {ratio:.2f}")
-
-
-if __name__ == "__main__":
-    main()

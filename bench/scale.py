@@ -1,0 +1,140 @@
+"""How rows, files and memory grow together: simulated lines through the reference pipeline, in a process of their own.
+
+Each case is one `python -m bench.scale_case` under the driver memory of the budget, watched from outside: the peak of resident
+memory of the driver (the JVM, in which local executors live) and of all Python workers together, and how busy the cores and
+the disk were.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bench.lakes import ROOT, START, land
+from bench.report import Figure, Report, Table
+from bench.size import Size
+
+DRIVER_MEMORY = "4g"
+_MOMENT = 0.5
+
+
+@dataclass
+class _Watched:
+    """Peaks over a process and its children.
+
+    Args:
+        jvm, python: bytes of resident memory; of Python the processes together.
+        cpu_seconds, disk_bytes: of all of them; of those that ended meanwhile as far as they were seen.
+    """
+
+    jvm: int = 0
+    python: int = 0
+    cpu_seconds: float = 0.0
+    disk_bytes: int = 0
+
+
+def run(size: Size) -> Report:
+    """By default a million lines in one batch and in ten; in full up to 100 million, in one batch and in a hundred."""
+    cases = [(1_000_000, 1), (1_000_000, 10)]
+    if size.full:
+        cases = [(lines, batches) for lines in (1_000_000, 10_000_000, 100_000_000) for batches in (1, 100)]
+    if size.rows:
+        cases = [(size.rows, 1), (size.rows, 10)]
+    simulated, rows = [], []
+    for lines, batches in cases:
+        folder = size.folder / f"{lines}-{batches}"
+        began = time.perf_counter()
+        landed = land(folder / "landing", START, batches, lines // batches)
+        seconds = time.perf_counter() - began
+        simulated.append(landed / seconds)
+        size.say(f"  {landed:,} lines in {batches} batches simulated in {seconds:.0f} s")
+        rows.append(_case(folder, batches, landed, size))
+        subprocess.run(["rm", "-rf", str(folder)], check=True)
+    return Report(
+        name="scale",
+        title="Scale",
+        command=size.command("scale"),
+        size={"driver_memory": DRIVER_MEMORY, "cases": len(cases)},
+        figures=[
+            Figure("the simulator", max(simulated), "lines a second"),
+            Figure("peak memory of the driver, largest case", max(row[-4] for row in rows), "GB", limit=5.0),
+        ],
+        tables=[
+            Table(
+                "bronze and silver lines, customer days, daily sales and features, as one backfill",
+                (
+                    *("lines", "batches", "seconds", "lines a second", "driver, GB at its peak"),
+                    *("Python workers, GB at their peak", "cores busy", "MB/s to and from the disk"),
+                ),
+                rows,
+            )
+        ],
+    )
+
+
+def _case(folder: Path, batches: int, lines: int, size: Size) -> list[float]:
+    command = [sys.executable, "-m", "bench.scale_case", str(folder), str(batches)]
+    environment = {**os.environ, "LAKESMITH__SPARK__DRIVER_MEMORY": DRIVER_MEMORY}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    watched = _Watched()
+    done = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(process.pid, watched, done))
+    watcher.start()
+    output, _ = process.communicate()
+    done.set()
+    watcher.join()
+    if process.returncode:
+        raise AssertionError(f"{' '.join(command)} ended with {process.returncode}")
+    seconds = json.loads(output.splitlines()[-1])["seconds"]
+    size.say(f"  {lines:,} lines in {batches} batches: {seconds:.0f} s, driver {watched.jvm / 1e9:.1f} GB")
+    return [
+        lines,
+        batches,
+        seconds,
+        round(lines / seconds),
+        watched.jvm / 1e9,
+        watched.python / 1e9,
+        watched.cpu_seconds / seconds,
+        watched.disk_bytes / 1e6 / seconds,
+    ]
+
+
+def _watch(pid: int, watched: _Watched, done: threading.Event) -> None:
+    """Looks twice a second; peaks of the kernel's own count (VmHWM) miss nothing in between."""
+    cpu: dict[int, float] = {}
+    disk: dict[int, int] = {}
+    while not done.wait(_MOMENT):
+        python = 0
+        try:
+            processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        except psutil.NoSuchProcess:
+            continue
+        for process in processes:
+            try:
+                with process.oneshot():
+                    times, moved = process.cpu_times(), process.io_counters()
+                    cpu[process.pid] = times.user + times.system
+                    disk[process.pid] = moved.read_bytes + moved.write_bytes
+                    if "java" in process.name():
+                        watched.jvm = max(watched.jvm, _peak(process.pid))
+                    else:
+                        python += process.memory_info().rss
+            except (psutil.Error, OSError):
+                continue
+        watched.python = max(watched.python, python)
+    watched.cpu_seconds, watched.disk_bytes = sum(cpu.values()), sum(disk.values())
+
+
+def _peak(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
