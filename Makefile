@@ -164,6 +164,25 @@ SEED ?= 1
 parity: env ## The gate against Great Expectations, every compiled type (EXAMPLES=100 of each, SEED=1; half an hour)
 	cd tests && ../$(BIN)/python -m parity --examples $(EXAMPLES) --seed $(SEED)
 
+# Evidently, to be measured beside: its packages ask for others than ours do.
+BENCH := .venv-bench
+.PHONY: bench-env
+bench-env: $(BENCH)/.stamp
+
+$(BENCH)/.stamp: $(VENV)/.stamp-uv requirements/bench.txt
+	@echo "bench: $(BENCH)"
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(BENCH)
+	@$(UV) pip sync --quiet --python $(BENCH)/bin/python --require-hashes requirements/bench.txt
+	@touch $@
+
+.PHONY: bench
+bench: env bench-env ## Measure the lines of the budget and draw docs/performance.md (half an hour on two quiet cores)
+	$(BIN)/python -m bench
+
+.PHONY: bench-full
+bench-full: env bench-env ## Measure everything: all sizes, more rounds, up to 100 million lines (hours; wants 60 GB of disk)
+	$(BIN)/python -m bench --full
+
 .PHONY: demo
 demo: env ## 120 simulated days through the whole graph, then what to try next
 	$(BIN)/lakesmith demo
@@ -281,6 +300,7 @@ lock: $(VENV)/.stamp-uv ## Pin all requirements anew, with hashes (setup.cfg and
 	echo pytest | $(LOCK) - -c requirements/dev.txt -c requirements/airflow.txt -o requirements/airflow-dev.txt
 	echo sagemaker-mlflow | $(LOCK) - -c requirements/dev.txt -o requirements/emr.txt
 	echo checkov | $(LOCK) - -o requirements/checkov.txt
+	printf 'evidently\npyarrow\n' | $(LOCK) - -c requirements/dev.txt -o requirements/bench.txt
 
 .PHONY: clean
 clean: ## Remove what was built and cached; the lake, the environment and the jars stay

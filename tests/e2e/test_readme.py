@@ -50,6 +50,7 @@ PAGES = [
     "docs/deployment.md",
     "docs/readiness.md",
     "docs/monitoring.md",
+    "docs/performance.md",
     "docs/s3.md",
     "docs/site.md",
     "docs/stack.md",
