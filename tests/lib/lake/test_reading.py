@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from pyspark.sql import SparkSession
 
 import lakesmith
 from lakes import record_night, write_batch
+from lakesmith.contracts.days import BatchRange
 from lakesmith.errors import InputMissing, UsageError
+from lakesmith.lake.reading import read_batches
+from lakesmith.lake.spark_work import counted
 from lakesmith.ledger.nights import NightGone
 from workspaces import METERS, Workspace, day
 
@@ -49,3 +53,29 @@ def test_a_night_is_read_with_spark_as_it_was(
         Path(file.removeprefix("file://")).unlink()
     with pytest.raises(NightGone, match=r"as of the night 2024-01-01: 1 of its 1 files are gone"):
         lakesmith.table(USAGE, as_of="2024-01-01")
+
+
+def test_only_the_files_of_the_batches_that_a_window_names_are_read(
+    tmp_path: Path, spark_session: SparkSession
+) -> None:
+    shutil.copytree(METERS, tmp_path / "meters")
+    meters = Workspace(tmp_path / "meters")
+    for number in range(1, 8):
+        write_batch(meters, USAGE, number, [{"meter": "m1", "kwh": number}])
+    context = meters.context()
+    found = read_batches(
+        spark_session,
+        context.lake,
+        context.project.graph.contracts[USAGE],
+        meters.table(USAGE).version(),
+        BatchRange(day(3), day(4)),
+    )
+    with counted(spark_session) as work:
+        rows = sorted(row["kwh"] for row in found.collect())
+
+    assert rows == [3, 4]
+    assert [scan.files for scan in work.scans] == [2]
+    plan = found._jdf.queryExecution().executedPlan().toString()
+    filters = re.search(r"PartitionFilters: \[([^\]]*)\]", plan)
+    assert filters is not None
+    assert "batch_date" in filters.group(1)

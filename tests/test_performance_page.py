@@ -1,0 +1,28 @@
+"""The page of measurements is drawn from what was measured: nobody edits a figure by hand."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RESULTS, PAGE = ROOT / "docs" / "performance.json", ROOT / "docs" / "performance.md"
+
+
+def test_the_page_is_the_one_that_follows_from_the_figures(tmp_path: Path) -> None:
+    results = tmp_path / "performance.json"
+    shutil.copy(RESULTS, results)
+    subprocess.run([sys.executable, "-m", "bench", "--draw", "--results", str(results)], cwd=ROOT, check=True)
+    assert results.with_suffix(".md").read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")
+
+
+def test_every_benchmark_of_the_budget_was_run() -> None:
+    found = json.loads(RESULTS.read_text(encoding="utf-8"))
+    notes = {file.stem for file in (ROOT / "bench" / "notes").glob("*.md")} - {"page"}
+    assert set(found) == notes
+    for name, entry in found.items():
+        assert entry["command"].startswith(f"python -m bench {name}")
+        assert entry["ratios"] or entry["figures"]
