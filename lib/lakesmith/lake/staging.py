@@ -127,12 +127,15 @@ def stage(
     folder = f"batches/{run_id}"
     salts = {part: max(1, -(-rows // rows_per_file)) for part, rows in expected_rows.items()}
     files = sum(salts.get(part, 1) for part in parts)
+    properties = _staging_properties(contract)
     if _tasks_make_files(frame, parts, files, computed_from):
         spread = frame.coalesce(files)
+        # Tasks are not quite even: what is too much for a file goes into another.
+        properties["maxRecordsPerFile"] = str(rows_per_file)
     else:
         spread = _spread(frame, contract.partitioned_by, salts, files)
     writer = spread.write.format("delta").mode("errorifexists").partitionBy(contract.partitioned_by, OUTCOME)
-    for key, value in _staging_properties(contract).items():
+    for key, value in properties.items():
         writer = writer.option(key, value)
     writer.save(f"{lake.path(contract.table)}/{folder}")
     return _read_log(contract, lake, run_id, folder, parts)

@@ -63,7 +63,10 @@ def staged(
         pytest.param(
             8, 1_000_000, (D1,), 4, False, id="as many files as cores: tasks write what they computed"
         ),
-        pytest.param(1, 300, (D1,), 1, False, id="few rows: one task does"),
+        pytest.param(8, 300, (D1,), 4, False, id="few rows: as they are"),
+        pytest.param(
+            1, 300, (D1,), 4, False, id="few rows in one task: it writes as many files as they need"
+        ),
         pytest.param(1, None, (D1,), 3, True, id="nobody knows how rows are spread: they are moved"),
         pytest.param(
             8, 1_000_000, (D1, D2), 2, True, id="several batches: each task would write some of all"
