@@ -80,7 +80,7 @@ def _over(measured: dict[str, Measured], ways: _Ways, other: str) -> Ratio:
 
 
 def _batch(context: Context, rows: int) -> DataFrame:
-    """Published rows of one day, in memory, in one partition, as of the days of a night."""
+    """Published rows of one day, in memory, in one partition."""
     found = context.spark.read.format("delta").load(context.lake.path(_TABLE)).limit(rows).coalesce(1).cache()
     found.count()
     return found
@@ -197,9 +197,10 @@ def _ways(context: Context, batch: DataFrame, batches: int, folder: Path) -> _Wa
     few = batch.limit(_OLD_ROWS).drop(BATCH_DATE).coalesce(1)
     few.write.parquet(str(folder / "few"))
     [written] = (folder / "few").glob("*.parquet")
+    old_rows = few.count()
     days = [START + timedelta(number) for number in range(batches)]
     for number, day in enumerate(days):
-        file = _laid(other.lake, written, day, number, few.count())
+        file = _laid(other.lake, written, day, number, old_rows)
         _publish(other, other.lake, contract, f"old-{number}", day, [file])
     table = Path(other.lake.path(_TABLE))
     for way in ("replaceWhere", "dynamic"):
@@ -217,7 +218,7 @@ def _ways(context: Context, batch: DataFrame, batches: int, folder: Path) -> _Wa
         batches,
         days[-1],
         batch.count(),
-        few.count() * (batches - 1),
+        old_rows * (batches - 1),
         folder,
     )
 
