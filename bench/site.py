@@ -1,7 +1,7 @@
 """How long `lakesmith site build` takes, and how heavy its pages are, as tables and nights grow.
 
-Takes the project and the ledger of bench/status.py, without Spark, adds runs, verdicts, profiles and drift, and builds the site
-in a process of its own: from nothing, again with nothing new, and after one more night's file was corrected.
+Takes the project and the ledger of bench/histories.py, without Spark, adds runs, verdicts, profiles and drift, and builds
+the site in a process of its own: from nothing, again with nothing new, and after one more night's file was corrected.
 
     python bench/site.py --tables 12 --nights 365
 """
@@ -23,7 +23,7 @@ from typing import Any
 
 import pyarrow as pa
 from deltalake import write_deltalake
-from status import START, make_history, make_project
+from histories import START, make_history, make_project
 
 from lakesmith.engine.context import Context
 from lakesmith.engine.submit import open_context

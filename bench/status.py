@@ -1,201 +1,59 @@
-"""How long `lakesmith status` and `lakesmith plan` take as tables and nights grow.
-
-Makes a project of some tables and a ledger of some nights, without Spark: logs, records and landing files are real, data files
-are only named. Then each command is run several times in a process of its own.
-
-    python bench/status.py --tables 12 --nights 365
-"""
+"""What `lakesmith status` and `lakesmith plan` take, each in a process of its own, on a year of a dozen tables."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import date, timedelta
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import yaml
-from deltalake import CommitProperties, DeltaTable
-from deltalake.transaction import AddAction
+from bench.histories import START, make_history, make_project
+from bench.measure import Side, in_turns
+from bench.processes import LAKESMITH, check_no_jvm, finish
+from bench.report import Figure, Report
+from bench.size import Size
 
-from lakesmith.contracts.days import BatchRange
-from lakesmith.contracts.model import BATCH_DATE, Contract
-from lakesmith.engine.context import Context
-from lakesmith.engine.pinning import pin_inputs
-from lakesmith.engine.submit import open_context
-from lakesmith.lake.tables import ensure_table
-from lakesmith.ledger.fingerprint import SCHEME
-from lakesmith.ledger.live import files_digest
-from lakesmith.ledger.ops import now
-from lakesmith.ledger.records import BatchOutcome, BatchRecord
-
-START = date(2024, 1, 1)
-_WINDOWS: Sequence[Any] = ("same_day", {"last": "90d"}, "same_day", {"last": "30d"}, "same_day")
-_AT_ONCE = 10
+_TABLES, _NIGHTS = 12, 365
 
 
-def make_project(root: Path, tables: int) -> None:
-    """A source, and tables in a row, each made from the one before; every third has a wide window, the last looks ahead."""
-    (root / "conf" / "tables").mkdir(parents=True)
-    (root / "conf" / "expectations").mkdir()
-    (root / "conf" / "sources").mkdir()
-    (root / "jobs" / "silver").mkdir(parents=True)
-    (root / "conf" / "base.yml").write_text("landing_root: landing\nlake_root: lake\n")
-    (root / "conf" / "dev.yml").write_text("{}\n")
-    source = {
-        "source": "files",
-        "description": "Daily files.",
-        "patterns": ["{batch_date}.csv"],
-        "format": "csv",
-        "start": START,
-        "columns": {"n": {}},
+def run(size: Size) -> Report:
+    """The commands in turns; that none of them starts a JVM is seen in one more run of each."""
+    rounds = size.rounds_or(9 if size.full else 5)
+    root = size.folder / "project"
+    make_project(root, _TABLES)
+    make_history(root, _NIGHTS)
+    size.say(f"{_TABLES} tables x {_NIGHTS} nights are made")
+    night = START + timedelta(_NIGHTS - 1)
+    asked = {
+        "lakesmith status": ["status"],
+        "lakesmith status --json": ["status", "--json"],
+        "lakesmith plan": ["plan"],
+        "lakesmith plan --date (one night)": ["plan", "--date", str(night)],
     }
-    (root / "conf" / "sources" / "files.yml").write_text(yaml.safe_dump(source))
-    for number in range(tables):
-        name = f"silver.t{number:02d}"
-        window = {"ahead": "30d"} if number == tables - 1 else _WINDOWS[number % len(_WINDOWS)]
-        before = {"table": f"silver.t{number - 1:02d}", "window": window}
-        contract = {
-            "table": name,
-            "description": "A table.",
-            "owner": "bench",
-            "job": f"jobs/silver/t{number:02d}.py",
-            "inputs": {"rows": {"source": "files"} if not number else before},
-            "key": ["n"],
-            "columns": {"n": {"type": "string", "nullable": False}},
-        }
-        if number == tables - 1:
-            contract["lag"] = "30d"
-        if not number:
-            contract["columns"] |= {
-                "source_file": {"type": "string"},
-                "record_no": {"type": "bigint"},
-                "extra": {"type": "map<string,string>"},
-                "malformed": {"type": "string"},
-            }
-        (root / "conf" / "tables" / f"{name}.yml").write_text(yaml.safe_dump(contract, sort_keys=False))
-        suite = {"name": name, "expectations": [], "meta": {}}
-        (root / "conf" / "expectations" / f"{name}.json").write_text(json.dumps(suite))
-        (root / contract["job"]).write_text(
-            f'from lakesmith import job\n\n\n@job("{name}")\ndef transform(rows):\n    return rows\n'
-        )
-
-
-def make_history(root: Path, nights: int) -> None:
-    """Landing files, one commit a batch in every table, and the records of all of them."""
-    folder = root / "landing" / "files"
-    folder.mkdir(parents=True)
-    days = BatchRange(START, START + timedelta(nights - 1))
-    for day in days:
-        (folder / f"{day}.csv").write_text(f"n\n{day}\n")
-    context = open_context("dev", root)
-    for table in context.project.graph.order:
-        contract = context.project.graph.contracts[table]
-        due = context.judge.due(table, days)
-        states = list(context.judge.judge(days, [table])[table].values()) if due else []
-        if not states:
-            continue
-        pinned = pin_inputs(context, contract, states)
-        made = ensure_table(context.lake, contract)
-        records = [_record(context, contract, state.batch_date, pinned) for state in states]
-        for version, record in enumerate(records, start=1):
-            made = _commit(made, record.batch_date, version)
-        for at in range(0, len(records), _AT_ONCE):
-            context.ledger.record(
-                replace(record, version=at + offset)
-                for offset, record in enumerate(records[at : at + _AT_ONCE], start=1)
+    commands = {name: _command(words, root) for name, words in asked.items()}
+    commands["lakesmith --version"] = [LAKESMITH, "--version"]
+    for number, command in enumerate(commands.values()):
+        check_no_jvm(command, size.folder / f"watched-{number}")
+    measured = in_turns([Side(name, _finishing(command)) for name, command in commands.items()], rounds)
+    return Report(
+        name="status",
+        title="Status and plan",
+        command=size.command("status"),
+        size={"tables": _TABLES, "nights": _NIGHTS, "rounds": rounds},
+        measured=[*measured.values()],
+        figures=[
+            Figure(
+                f"`lakesmith status`, {_TABLES} tables x {_NIGHTS} batches, no JVM",
+                measured["lakesmith status"].median,
+                "s",
+                limit=1.0,
             )
-
-
-def _path(day: date, version: int) -> str:
-    return f"batches/run-{version}/{BATCH_DATE}={day}/_outcome=published/part-0.parquet"
-
-
-def _commit(table: DeltaTable, day: date, version: int) -> DeltaTable:
-    stats = json.dumps({"numRecords": 1})
-    add = AddAction(_path(day, version), 1, {BATCH_DATE: day.isoformat()}, 0, True, stats)
-    table.create_write_transaction(
-        [add],
-        mode="append",
-        schema=table.schema(),
-        partition_by=[BATCH_DATE],
-        commit_properties=CommitProperties(max_commit_retries=0),
-    )
-    table.update_incremental()
-    return table
-
-
-def _record(context: Context, contract: Contract, day: date, pinned: Any) -> BatchRecord:
-    version = (day - context.project.graph.starts[contract.table]).days + 1
-    return BatchRecord(
-        table=contract.table,
-        batch_date=day,
-        recorded_at=now(),
-        run_id=f"run-{version}",
-        outcome=BatchOutcome.PUBLISHED,
-        version=version,
-        digest=f"{contract.table}-{day}",
-        rows=1,
-        read=None,
-        quarantined=0,
-        dropped={},
-        fingerprints=context.fingerprints(contract.table, SCHEME),
-        inputs=pinned.reads(day),
-        settings={},
-        files=files_digest([_path(day, version)]),
+        ],
     )
 
 
-def timed(root: Path, command: Sequence[str], repeats: int) -> list[float]:
-    """Seconds of each of several processes, after one that only warms the disk's cache."""
-    seconds: list[float] = []
-    place = ["--project", str(root)] if command != ["--version"] else []
-    for _ in range(repeats + 1):
-        began = time.perf_counter()
-        subprocess.run(
-            [str(Path(sys.executable).parent / "lakesmith"), *command, *place],
-            check=True,
-            capture_output=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        seconds.append(time.perf_counter() - began)
-    return seconds[1:]
+def _command(words: Sequence[str], root: Path) -> list[str]:
+    return [LAKESMITH, *words, "--project", str(root)]
 
 
-def main() -> None:
-    """Makes a lake, times the commands on it, and prints the medians."""
-    parser = argparse.ArgumentParser(description="Seconds that `status` and `plan` take.")
-    parser.add_argument("--tables", type=int, default=12)
-    parser.add_argument("--nights", type=int, default=365)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--keep", type=Path, help="make the lake here, or take it where it is")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        root = options.keep or Path(folder) / "project"
-        if not root.exists():
-            make_project(root, options.tables)
-            make_history(root, options.nights)
-        night = START + timedelta(options.nights - 1)
-        for command in (
-            ["status"],
-            ["status", "--json"],
-            ["plan"],
-            ["plan", "--date", str(night)],
-            ["--version"],
-        ):
-            seconds = timed(root, command, options.repeats)
-            print(
-                f"{' '.join(command):24} {statistics.median(seconds):6.2f} s  ({min(seconds):.2f} .. {max(seconds):.2f})"
-            )
-
-
-if __name__ == "__main__":
-    main()
+def _finishing(command: Sequence[str]) -> Callable[[int], None]:
+    return lambda _: finish(command)
