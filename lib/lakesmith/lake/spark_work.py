@@ -66,7 +66,7 @@ class SparkWork:
 @contextmanager
 def counted(spark: SparkSession) -> Iterator[SparkWork]:
     """Counts what Spark does inside the block, by whomever; the figures are there when it ends."""
-    context = spark._jsc.sc()  # type: ignore[attr-defined]  # Spark's Python API has no counts of its own
+    context = spark._jsc.sc()
     queries = spark._jsparkSession.sharedState().statusStore()
     first_job, first_query = context.dagScheduler().numTotalJobs(), _next_query(context, queries)
     work = SparkWork()
