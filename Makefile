@@ -167,7 +167,7 @@ parity: env ## The gate against Great Expectations, every compiled type (EXAMPLE
 # Evidently, to be measured beside: its packages ask for others than ours do.
 BENCH := .venv-bench
 .PHONY: bench-env
-bench-env: $(BENCH)/.stamp
+bench-env: $(BENCH)/.stamp ## Make the environment of Evidently in .venv-bench, to be measured beside
 
 $(BENCH)/.stamp: $(VENV)/.stamp-uv requirements/bench.txt
 	@echo "bench: $(BENCH)"
