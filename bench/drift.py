@@ -76,7 +76,7 @@ def _beside_evidently(
     layouts: list[ColumnLayout],
 ) -> None:
     """Adds the same verdict by Evidently's DataDriftPreset, on rows that fit into memory."""
-    rows = min(size.rows_or(3_000_000), 300_000)
+    rows = min(size.rows_or(3_000_000), 100_000)
     _stored(baseline_rows, size.folder / "evidently-baseline")
     current = _stored(_made(spark, rows, 7), size.folder / "evidently-current")
     folders = [str(size.folder / name) for name in ("evidently-baseline", "evidently-current")]
