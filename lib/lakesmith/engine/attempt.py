@@ -161,7 +161,7 @@ class Attempt(Execution):
                 self.run.run_id,
                 batches,
                 expected_rows={day: pinned.expected_rows(day) for day in batches},
-                rows_per_file=self.contract.rows_per_file or self.context.settings.staging.rows_per_file,
+                rows_per_file=self.context.settings.staging.rows_per_file,
                 computed_from=pinned.rows_in_reach if self._reads_evenly(pinned) else None,
             )
         with step(Step.AUDIT, target.table):

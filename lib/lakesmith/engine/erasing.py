@@ -118,7 +118,7 @@ def _rewrite(
         run_id,
         days,
         expected_rows={day: live.batches[day].rows or 0 for day in days},
-        rows_per_file=contract.rows_per_file or context.settings.staging.rows_per_file,
+        rows_per_file=context.settings.staging.rows_per_file,
     )
     aggregates = [column.alias(name) for name, column in digest_aggregates(target.columns).items()]
     counted = kept.groupBy(BATCH_DATE).agg(*aggregates).collect()

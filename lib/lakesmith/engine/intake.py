@@ -135,7 +135,7 @@ class TakingIn:
                 self.run.run_id,
                 sorted(found.buckets),
                 expected_rows={number: counted.get(number, 0) + expected for number in found.buckets},
-                rows_per_file=self.contract.rows_per_file or self.context.settings.staging.rows_per_file,
+                rows_per_file=self.context.settings.staging.rows_per_file,
             )
         with step(Step.AUDIT, table):
             return staged, self._changed(found, live, staged, foreign=foreign)

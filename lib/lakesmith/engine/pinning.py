@@ -142,14 +142,16 @@ class PinnedInputs:
     @cached_property
     def size(self) -> int:
         """Bytes of all files that the run may read, as they are stored; only how Spark goes about it hangs on it."""
-        landed = sum(f.size for s in self.sources for m in s.manifests.values() for f in m.files)
-        return landed + sum(batch.size for batch in self._live_parts)
+        return self._landed_bytes + sum(part.size for part in self._live_parts)
 
     @cached_property
     def rows_in_reach(self) -> int:
         """About how many rows the run may read, all windows included."""
-        landed = sum(f.size for s in self.sources for m in s.manifests.values() for f in m.files)
-        return landed // _BYTES_A_RECORD + sum(part.rows or 0 for part in self._live_parts)
+        return self._landed_bytes // _BYTES_A_RECORD + sum(part.rows or 0 for part in self._live_parts)
+
+    @property
+    def _landed_bytes(self) -> int:
+        return sum(f.size for s in self.sources for m in s.manifests.values() for f in m.files)
 
     @cached_property
     def _live_parts(self) -> tuple[LiveBatch, ...]:

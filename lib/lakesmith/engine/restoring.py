@@ -212,7 +212,7 @@ def _carry_out(context: Context, run: RunIdentity, plan: RestorePlan, why: str) 
             run.run_id,
             [day],
             expected_rows={day: plan.record.rows + plan.record.quarantined},
-            rows_per_file=contract.rows_per_file or context.settings.staging.rows_per_file,
+            rows_per_file=context.settings.staging.rows_per_file,
         )
     with step(Step.AUDIT, table):
         found, remarks = audited(context, plan, staged)

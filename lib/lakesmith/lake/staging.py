@@ -117,7 +117,7 @@ def stage(
         frame: the contract's columns, `broken_rules`, the partition column and `_outcome`.
         parts: the batches (of a keyed table the buckets) that the run owns; rows of any other are an error.
         expected_rows: about how many rows each of them will have, by which files are sized; a guess costs only speed.
-        rows_per_file: the most rows meant for one file.
+        rows_per_file: the most rows meant for one file, where the contract does not say.
         computed_from: about how many rows the frame is computed from, where its tasks share them evenly; None where nobody
             knows, and then the rows are moved once more to make even files.
 
@@ -125,6 +125,7 @@ def stage(
         DataRejected: the transform made rows for batches that the run does not own, or for none.
     """
     folder = f"batches/{run_id}"
+    rows_per_file = contract.rows_per_file or rows_per_file
     salts = {part: max(1, -(-rows // rows_per_file)) for part, rows in expected_rows.items()}
     files = sum(salts.get(part, 1) for part in parts)
     properties = _staging_properties(contract)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -89,3 +90,17 @@ def test_rows_are_moved_only_where_that_makes_better_files(
     assert found.rows(RowOutcome.PUBLISHED) == {D1: 400}
     again = read_staged(spark_session, LakeLocation(str(tmp_path)), CONTRACT, found)
     assert sorted(row["n"] for row in again.collect()) == list(range(400))
+
+
+def test_a_contract_says_how_many_rows_its_files_have(spark_session: SparkSession, tmp_path: Path) -> None:
+    found = stage(
+        numbers(spark_session, 400, 2),
+        replace(CONTRACT, rows_per_file=100),
+        LakeLocation(str(tmp_path)),
+        "run",
+        [D1],
+        expected_rows={D1: 400},
+        rows_per_file=1_000_000,
+        computed_from=400,
+    )
+    assert sorted(file.rows for file in found.files) == [100] * 4
