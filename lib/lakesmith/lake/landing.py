@@ -234,10 +234,12 @@ def _is_plain(value: Any) -> bool:
 def reads_evenly(source: Source, manifests: Sequence[Manifest]) -> bool:
     """True when no task has to read far more than others: every large file can be cut."""
     return all(
-        file.size <= 2 * TASK_BYTES or is_cuttable(source, file)
-        for manifest in manifests
-        for file in manifest.files
+        not _is_large(file) or is_cuttable(source, file) for manifest in manifests for file in manifest.files
     )
+
+
+def _is_large(file: LandingFile) -> bool:
+    return file.size > 2 * TASK_BYTES
 
 
 @dataclass(frozen=True)
@@ -258,7 +260,7 @@ def _parts(
 ) -> list[_Part]:
     """Files in order; each large one that can be cut as its pieces, after a job that looks through all of those."""
     whole = [_Part(batch_date, file) for batch_date, file in files]
-    large = [part for part in whole if part.size > 2 * TASK_BYTES and is_cuttable(source, part.file)]
+    large = [part for part in whole if _is_large(part.file) and is_cuttable(source, part.file)]
     pieces = _cut(spark, source, store, large) if large else {}
     return [
         cut_part
