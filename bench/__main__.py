@@ -43,6 +43,8 @@ def main() -> int:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(ORDER)}")
     page = PAGE if asked.results == RESULTS else asked.results.with_suffix(".md")
     if not asked.draw:
+        if asked.folder:
+            asked.folder.mkdir(parents=True, exist_ok=True)
         for name in asked.benchmarks or ORDER:
             with tempfile.TemporaryDirectory(prefix="lakesmith-bench-", dir=asked.folder) as folder:
                 size = Size(Path(folder), asked.full, asked.rows, asked.rounds)

@@ -23,7 +23,7 @@ _NIGHT = START + timedelta(_HISTORY_DAYS)
 
 
 def run(size: Size) -> Report:
-    """Lakesmith, the same by hand without an audit, and DuckDB; in full also by hand with Great Expectations."""
+    """Lakesmith, the same by hand without an audit, DuckDB, and by hand with Great Expectations."""
     rounds = size.rounds_or(5 if size.full else 3)
     landing = size.folder / "landing"
     land(landing, START, _HISTORY_DAYS, _HISTORY_LINES)

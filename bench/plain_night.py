@@ -16,7 +16,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from bench.lakes import ROOT
+from bench.lakes import ROOT, SOURCE
 from lakesmith.contracts.model import Contract
 from lakesmith.contracts.project import Project
 
@@ -29,26 +29,6 @@ TABLES = (
     "gold.daily_sales",
     "gold.customer_features",
 )
-_TEXTS = (
-    "InvoiceNo",
-    "StockCode",
-    "Description",
-    "Quantity",
-    "InvoiceDate",
-    "UnitPrice",
-    "CustomerID",
-    "Country",
-)
-_NAMES = (
-    "invoice_no",
-    "stock_code",
-    "description",
-    "quantity",
-    "invoice_date",
-    "unit_price",
-    "customer_id",
-    "country",
-)
 
 
 @dataclass
@@ -56,7 +36,7 @@ class PlainLake:
     """Tables of a night by hand.
 
     Args:
-        project: for the order of columns and the scale of doubles, which the hand-written jobs would have as constants.
+        project: for the columns, their order and the scale of doubles, which the hand-written jobs would have as constants.
         audit: is given each batch after it was written; None audits nothing.
     """
 
@@ -68,60 +48,54 @@ class PlainLake:
 
     def night(self, day: date) -> None:
         """All tables of one day."""
-        self.nights(day, day)
-
-    def nights(self, first: date, last: date) -> None:
-        """All tables of a range of days, each written once."""
-        days = [first + timedelta(n) for n in range((last - first).days + 1)]
-        for table, frame in self._frames(days):
-            self._write(table, frame(), first, last)
+        for table, frame in self._frames(day):
+            self._write(table, frame(), day)
 
     def table(self, name: str) -> DataFrame:
         """A table as it is now."""
         return self.spark.read.format("delta").load(str(self.root / name))
 
-    def _frames(self, days: list[date]) -> Iterable[tuple[str, Callable[[], DataFrame]]]:
-        yield "bronze.sales_lines", lambda: self._bronze(days)
-        yield "silver.sales_lines", lambda: self._silver(days)
+    def _frames(self, day: date) -> Iterable[tuple[str, Callable[[], DataFrame]]]:
+        yield "bronze.sales_lines", lambda: self._bronze(day)
+        yield "silver.sales_lines", lambda: self._silver(day)
         yield (
             "silver.customer_days",
             lambda: _job("silver/customer_days.py")["customer_days"].transform(
-                lines=self._of("silver.sales_lines", days)
+                lines=self._of("silver.sales_lines", day)
             ),
         )
         yield (
             "gold.daily_sales",
             lambda: _job("gold/daily_sales.py")["daily_sales"].transform(
-                lines=self._of("silver.sales_lines", days)
+                lines=self._of("silver.sales_lines", day)
             ),
         )
-        yield "gold.customer_features", lambda: self._features(days)
+        yield "gold.customer_features", lambda: self._features(day)
 
-    def _of(self, table: str, days: list[date]) -> DataFrame:
-        return self.table(table).where(
-            (F.col("batch_date") >= F.lit(days[0])) & (F.col("batch_date") <= F.lit(days[-1]))
-        )
+    def _of(self, table: str, day: date) -> DataFrame:
+        return self.table(table).where(F.col("batch_date") == F.lit(day))
 
-    def _bronze(self, days: list[date]) -> DataFrame:
-        files = [str(file) for day in days if (file := self.landing / f"{day}.csv").exists()]
-        schema = ", ".join(f"`{name}` string" for name in (*_TEXTS, "malformed"))
+    def _bronze(self, day: date) -> DataFrame:
+        file = self.landing / f"{day}.csv"
+        columns = self.project.graph.sources[SOURCE].columns
+        schema = ", ".join(f"`{name}` string" for name in (*(c.header for c in columns), "malformed"))
         records = (
             self.spark.read.schema(schema)
             .options(header=True, escape='"', mode="PERMISSIVE", columnNameOfCorruptRecord="malformed")
-            .csv(files)
+            .csv([str(file)] if file.exists() else [])
         )
         return records.select(
             F.col("_metadata.file_name").alias("source_file"),
             (F.monotonically_increasing_id() + 1).alias("record_no"),
-            *[F.col(text).alias(name) for text, name in zip(_TEXTS, _NAMES, strict=True)],
+            *[F.col(c.header).alias(c.name) for c in columns],
             F.lit(None).cast("map<string,string>").alias("extra"),
             "malformed",
-            F.to_date(F.substring("_metadata.file_name", 1, 10)).alias("batch_date"),
+            F.lit(day).alias("batch_date"),
         )
 
-    def _silver(self, days: list[date]) -> DataFrame:
+    def _silver(self, day: date) -> DataFrame:
         job = _job("silver/sales_lines.py")
-        lines = job["sales_lines"].transform(lines=self._of("bronze.sales_lines", days))
+        lines = job["sales_lines"].transform(lines=self._of("bronze.sales_lines", day))
         is_adjustment = F.col("line_type") == "adjustment"
         return lines.where(
             F.col("_dropped").isNull()
@@ -134,9 +108,8 @@ class PlainLake:
             & (F.to_date("invoice_date") == F.col("batch_date"))
         ).drop("_dropped")
 
-    def _features(self, days: list[date]) -> DataFrame:
-        """One day: its year as ages. A range would pair days; nobody writes that by hand, so that it goes day by day."""
-        [day] = days
+    def _features(self, day: date) -> DataFrame:
+        """The day's year as ages."""
         year = self.table("silver.customer_days").where(
             (F.col("batch_date") > F.lit(day - timedelta(365))) & (F.col("batch_date") <= F.lit(day))
         )
@@ -149,17 +122,15 @@ class PlainLake:
         )
         return _job("gold/customer_features.py")["customer_features"].transform(days=aged)
 
-    def _write(self, table: str, frame: DataFrame, first: date, last: date) -> None:
+    def _write(self, table: str, frame: DataFrame, day: date) -> None:
         rounded = _rounded(self.project.graph.contracts[table], frame)
         path = str(self.root / table)
         writer = rounded.write.format("delta").partitionBy("batch_date").mode("overwrite")
         if (self.root / table / "_delta_log").exists():
-            # BETWEEN in replaceWhere fails in this Delta.
-            writer = writer.option("replaceWhere", f"batch_date >= '{first}' AND batch_date <= '{last}'")
+            writer = writer.option("replaceWhere", f"batch_date = '{day}'")
         writer.save(path)
         if self.audit is not None:
-            days = [first + timedelta(n) for n in range((last - first).days + 1)]
-            self.audit(table, self._of(table, days))
+            self.audit(table, self._of(table, day))
 
 
 def _job(path: str) -> dict[str, object]:

@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import re
+import statistics
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -214,9 +215,7 @@ def _sides(measured: Sequence[Mapping[str, Any]], rows: int | None) -> str:
     lines = []
     for side in measured:
         warm = sorted(side["seconds"]) or [side["cold"]]
-        median = (
-            warm[len(warm) // 2] if len(warm) % 2 else (warm[len(warm) // 2 - 1] + warm[len(warm) // 2]) / 2
-        )
+        median = statistics.median(warm)
         line = [
             side["name"],
             f"{_said(side['cold'])} s",
