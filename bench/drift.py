@@ -1,7 +1,8 @@
 """What profiling and judging a night costs, beside one Parquet write of the same rows, and beside Evidently.
 
 Makes rows of 20 columns: skewed numbers, counts, money, categories, a text of distinct values, nulls. Evidently works on pandas
-frames in memory, in an environment of its own (`make bench-env`): it is given fewer rows and no text, and so is Lakesmith beside it.
+frames in memory, in an environment of its own (`make bench-env`): it is given fewer rows and no text, and so is Lakesmith
+beside it.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def _beside_evidently(
     layouts: list[ColumnLayout],
 ) -> None:
     """Adds the verdicts by Evidently's DataDriftPreset on the same columns, of rows that fit into memory."""
-    # As a category, a text whose values are all distinct takes Evidently minutes at 10,000 rows: its users leave such columns out.
+    # As a category, a text of distinct values takes Evidently minutes at 10,000 rows: its users leave such columns out.
     kept = [at for at, layout in enumerate(layouts) if not layout.column.startswith("text")]
     baseline, layouts = [baseline[at] for at in kept], [layouts[at] for at in kept]
     columns = [BATCH_DATE, *(layout.column for layout in layouts)]
@@ -97,7 +98,9 @@ def _beside_evidently(
     ]
     evidently = Measured("Evidently", theirs["seconds"][0], theirs["seconds"][1:])
     few.seconds = few.seconds[: len(evidently.seconds)]
-    report.ratios.append(ratio(f"profile and drift of {len(kept)} columns / Evidently, {rows:,} rows", few, evidently))
+    report.ratios.append(
+        ratio(f"profile and drift of {len(kept)} columns / Evidently, {rows:,} rows", few, evidently)
+    )
     report.figures += [
         Figure(
             f"Evidently {theirs['version']}, DataDriftPreset, {rows:,} rows in memory", evidently.median, "s"

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from lakesmith.contracts.model import Contract, Fallback
 from lakesmith.engine.context import Context
-from lakesmith.engine.pinning import PinnedInputs, PinnedModel
+from lakesmith.engine.pinning import PinnedInputs, PinnedModel, PinnedTable
 from lakesmith.errors import LakesmithError
 from lakesmith.ledger.arms import Arm, ServedBy
 from lakesmith.ledger.circuit import CircuitRecord
+from lakesmith.ledger.live import LiveBatch
 from lakesmith.ledger.model_events import ModelEvent
 from lakesmith.ledger.ops import now
 
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
 
     from lakesmith.ml.serving import LoadedModel, Model
 
-__all__ = ["Served", "loaded_version", "serve"]
+__all__ = ["Served", "loaded_version", "scoring_tasks", "serve"]
 
 log = logging.getLogger(__name__)
+
+# A tree model scores so many in about half a second, and a task takes a hundredth of that to start.
+_ROWS_A_TASK = 50_000
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,9 @@ def serve(
     from lakesmith.ml.serving import Model
 
     model = pinned.models[0]
-    features = _features(context, contract, model, inputs)
-    server = _Server(context, model, features, run_id, max(model.arms) + timedelta(contract.lag_days))
+    features = _features(context, model, pinned)
+    rows = inputs[features.input.name]
+    server = _Server(context, model, rows, run_id, max(model.arms) + timedelta(contract.lag_days))
     arms: dict[date, tuple[Arm, ...]] = {}
     unserved: dict[date, str] = {}
     remarks: dict[str, list[date]] = {}
@@ -85,7 +90,9 @@ def serve(
     for text in said:
         log.warning(text)
     name = model.input.model or ""
-    return Served(served, {model.input.name: Model(name, arms, server.loaded)}, unserved, said)
+    parts = [features.live.batches[day] for day in arms if features.live and day in features.live.batches]
+    tasks = scoring_tasks(parts, context.spark.sparkContext.defaultParallelism) if server.loaded else None
+    return Served(served, {model.input.name: Model(name, arms, server.loaded, tasks)}, unserved, said)
 
 
 def loaded_version(context: Context, event: ModelEvent) -> LoadedModel:
@@ -208,12 +215,24 @@ class _Server:
         return self._circuit.is_open and failures[-1].reason.startswith(StoreUnreachable.__name__)
 
 
-def _features(
-    context: Context, contract: Contract, model: PinnedModel, inputs: Mapping[str, DataFrame]
-) -> DataFrame:
+def _features(context: Context, model: PinnedModel, pinned: PinnedInputs) -> PinnedTable:
     """The features that the model was declared for, which contracts make an input of every table that reads it."""
     table = context.project.models[model.input.model or ""].features_table
-    return next(inputs[entry.name] for entry in contract.inputs if entry.table == table)
+    return next(entry for entry in pinned.tables if entry.contract.table == table)
+
+
+def scoring_tasks(parts: Sequence[LiveBatch], cores: int) -> int | None:
+    """Over how many tasks rows are spread before they are scored; None leaves them to the tasks that read them.
+
+    Spark reads a file of one row group, as a batch of up to a million rows is, in one task, and a model takes far longer for a
+    row than reading and moving it. Files are of any size: fewer than two for each task may leave one task with most rows.
+
+    Args:
+        parts: the batches of features.
+        cores: tasks that run at once.
+    """
+    tasks = min(cores, sum(part.rows or 0 for part in parts) // _ROWS_A_TASK)
+    return tasks if tasks > 1 and sum(len(part.paths) for part in parts) < 2 * tasks else None
 
 
 def _said(errors: Iterable[LakesmithError]) -> str:

@@ -216,14 +216,20 @@ class Model:
         name: of the model.
         arms: batch -> the versions that score it; none where nobody holds the role.
         loaded: every version of these.
+        tasks: over so many the rows are spread before they are scored; None leaves them to the tasks that have them.
     """
 
     def __init__(
-        self, name: str, arms: Mapping[date, Sequence[Arm]], loaded: Mapping[int, LoadedModel]
+        self,
+        name: str,
+        arms: Mapping[date, Sequence[Arm]],
+        loaded: Mapping[int, LoadedModel],
+        tasks: int | None = None,
     ) -> None:
         self.name = name
         self._arms = arms
         self._loaded = loaded
+        self._tasks = tasks
 
     def score(self, features: DataFrame) -> DataFrame:
         """The rows of the features with `score`, `model_name`, `model_version` and `served_by`.
@@ -233,6 +239,10 @@ class Model:
         Raises:
             FeatureMissing: the features are not those that a version was trained on.
         """
+        if self._tasks is not None:
+            entity = next(iter(self._loaded.values())).facts.entity
+            # By the entity: without a column Spark would sort all rows first, so that a task run twice hands out the same.
+            features = features.repartition(self._tasks, entity)
         alike: dict[tuple[tuple[int, str, int], ...], list[date]] = {}
         for day, arms in self._arms.items():
             alike.setdefault(tuple((a.version, a.served_by, a.share) for a in arms), []).append(day)

@@ -13,7 +13,7 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakesmith.contracts.model import BATCH_DATE
@@ -22,6 +22,8 @@ from lakesmith.quality.results import Outcome
 __all__ = ["GROUPS", "UNEQUAL", "compare_group_totals", "group_totals_outcome"]
 
 GROUPS, UNEQUAL = "groups", "unequal"
+
+_ROWS = "count(*)"
 
 
 def compare_group_totals(staged: DataFrame, source: DataFrame, kwargs: Mapping[str, Any]) -> DataFrame:
@@ -35,6 +37,8 @@ def compare_group_totals(staged: DataFrame, source: DataFrame, kwargs: Mapping[s
     keys = [BATCH_DATE, *kwargs["group_by"]]
     mine, theirs = list(kwargs["totals"]), list(kwargs["totals"].values())
     selected = source.where(kwargs["where"]) if kwargs.get("where") else source
+    if {*mine, *theirs} == {_ROWS}:
+        return _compare_rows(staged, selected, keys)
     left = _totals(staged, keys, mine, "mine")
     right = _totals(selected, keys, theirs, "theirs")
     same_group = reduce(and_, (left[f"mine_{key}"].eqNullSafe(right[f"theirs_{key}"]) for key in keys))
@@ -44,9 +48,26 @@ def compare_group_totals(staged: DataFrame, source: DataFrame, kwargs: Mapping[s
         and_, (F.col(f"mine_total_{at}").eqNullSafe(F.col(f"theirs_total_{at}")) for at in range(len(mine)))
     )
     batch = F.coalesce(F.col(f"mine_{BATCH_DATE}"), F.col(f"theirs_{BATCH_DATE}")).alias(BATCH_DATE)
-    unequal = F.count(F.when(~(present & equal), 1))
-    counts = F.create_map(F.lit(GROUPS), F.count(F.lit(1)), F.lit(UNEQUAL), unequal)
-    return both.groupBy(batch).agg(counts.alias("counts"))
+    return both.groupBy(batch).agg(_counts(unequal=~(present & equal)))
+
+
+def _compare_rows(staged: DataFrame, source: DataFrame, keys: list[str]) -> DataFrame:
+    """The comparison where nothing but rows is counted: both sides are grouped as one, and no group is joined."""
+    sides = {"__mine": staged, "__theirs": source}
+    both = reduce(
+        DataFrame.union,
+        (
+            rows.select(*keys, *(F.lit(int(side == name)).alias(name) for name in sides))
+            for side, rows in sides.items()
+        ),
+    )
+    groups = both.groupBy(*keys).agg(*(F.sum(name).alias(name) for name in sides))
+    return groups.groupBy(BATCH_DATE).agg(_counts(unequal=F.col("__mine") != F.col("__theirs")))
+
+
+def _counts(unequal: Column) -> Column:
+    of_unequal = F.count(F.when(unequal, 1))
+    return F.create_map(F.lit(GROUPS), F.count(F.lit(1)), F.lit(UNEQUAL), of_unequal).alias("counts")
 
 
 def _totals(rows: DataFrame, keys: list[str], totals: list[str], side: str) -> DataFrame:

@@ -252,6 +252,21 @@ def test_every_batch_is_scored_by_its_own_version(
     assert dict(scored.dtypes)["model_version"] == "int"
 
 
+def test_rows_are_spread_over_tasks_before_they_are_scored(
+    spark_session: SparkSession, tenth: Callable[[int], PipelineModel]
+) -> None:
+    """Of two versions, too, whose rows are told apart afterwards."""
+    frame = features(spark_session, *[(n, 5, 1.0, night(1)) for n in range(100)]).coalesce(1)
+    loaded = {n: LoadedModel(n, FACTS, tenth(n)) for n in (1, 2)}
+    arms = (arm(1, share=60), arm(2, ServedBy.CHALLENGER, 40))
+    as_it_is, spread = (
+        Model("returning", {night(1): arms}, loaded, tasks).score(frame) for tasks in (None, 3)
+    )
+
+    assert (as_it_is.rdd.getNumPartitions(), spread.rdd.getNumPartitions()) == (2, 6)
+    assert sorted(map(tuple, spread.collect())) == sorted(map(tuple, as_it_is.collect()))
+
+
 def test_days_on_which_nobody_scores_have_the_same_columns(
     spark_session: SparkSession, tenth: Callable[[int], PipelineModel]
 ) -> None:

@@ -31,6 +31,9 @@ TOTALS = {
 }
 
 
+ROWS = {**TOTALS, "kwargs": {**TOTALS["kwargs"], "totals": {"count(*)": "count(*)"}}}
+
+
 def expect(kind: str, rule: str = "asked", severity: str = "critical", **kwargs: Any) -> dict[str, Any]:
     return {"type": f"expect_{kind}", "kwargs": kwargs, "meta": {"rule": rule}, "severity": severity}
 
@@ -132,10 +135,11 @@ def lines(spark: SparkSession) -> DataFrame:
     return frame.withColumn("price", F.col("price").cast("decimal(18,3)"))
 
 
+@pytest.mark.parametrize("totals", [TOTALS, ROWS], ids=["rows and amounts", "rows"])
 def test_totals_by_group_are_compared_with_an_input(
-    frame: DataFrame, lines: DataFrame, make_contract: Callable[..., Contract]
+    totals: dict[str, Any], frame: DataFrame, lines: DataFrame, make_contract: Callable[..., Contract]
 ) -> None:
-    contract = make_contract([TOTALS], TYPES, inputs=("lines",))
+    contract = make_contract([totals], TYPES, inputs=("lines",))
 
     found = Gate.compile(contract).evaluate(frame, [MON, TUE, WED], {"lines": lines}, {})
 
@@ -164,10 +168,11 @@ def test_a_group_that_one_side_lacks_is_unequal_though_its_totals_are_null(
     assert found == {MON: {"totals": True}, TUE: {"totals": False}, WED: {"totals": True}}
 
 
+@pytest.mark.parametrize("totals", [TOTALS, ROWS], ids=["rows and amounts", "rows"])
 def test_an_input_with_rows_for_a_batch_without_any_is_unequal(
-    frame: DataFrame, lines: DataFrame, make_contract: Callable[..., Contract]
+    totals: dict[str, Any], frame: DataFrame, lines: DataFrame, make_contract: Callable[..., Contract]
 ) -> None:
-    contract = make_contract([TOTALS], TYPES, inputs=("lines",))
+    contract = make_contract([totals], TYPES, inputs=("lines",))
     only_tuesday = frame.where(F.col("batch_date") == TUE)
 
     assert verdicts(contract, only_tuesday, inputs={"lines": lines})[MON] == {"totals": False}
