@@ -15,7 +15,7 @@ from bench.report import Report, Table
 from bench.size import Size
 from lakesmith.engine.context import Context
 
-_NIGHTS = (7, 30)
+_NIGHTS = (30,)
 _FULL_NIGHTS = (7, 30, 167)
 _BUDGET_NIGHTS, _LIMIT = 30, 0.15
 _WARM_UP_NIGHTS = 2

@@ -55,7 +55,7 @@ def make_project(root: Path, tables: int) -> None:
         name = f"silver.t{number:02d}"
         window = {"ahead": "30d"} if number == tables - 1 else _WINDOWS[number % len(_WINDOWS)]
         before = {"table": f"silver.t{number - 1:02d}", "window": window}
-        contract = {
+        contract: dict[str, Any] = {
             "table": name,
             "description": "A table.",
             "owner": "bench",

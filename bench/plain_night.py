@@ -19,6 +19,7 @@ from pyspark.sql import functions as F
 from bench.lakes import ROOT, SOURCE
 from lakesmith.contracts.model import Contract
 from lakesmith.contracts.project import Project
+from lakesmith.jobs import Job
 
 __all__ = ["TABLES", "PlainLake"]
 
@@ -60,15 +61,11 @@ class PlainLake:
         yield "silver.sales_lines", lambda: self._silver(day)
         yield (
             "silver.customer_days",
-            lambda: _job("silver/customer_days.py")["customer_days"].transform(
-                lines=self._of("silver.sales_lines", day)
-            ),
+            lambda: _transform("silver.customer_days")(lines=self._of("silver.sales_lines", day)),
         )
         yield (
             "gold.daily_sales",
-            lambda: _job("gold/daily_sales.py")["daily_sales"].transform(
-                lines=self._of("silver.sales_lines", day)
-            ),
+            lambda: _transform("gold.daily_sales")(lines=self._of("silver.sales_lines", day)),
         )
         yield "gold.customer_features", lambda: self._features(day)
 
@@ -94,8 +91,7 @@ class PlainLake:
         )
 
     def _silver(self, day: date) -> DataFrame:
-        job = _job("silver/sales_lines.py")
-        lines = job["sales_lines"].transform(lines=self._of("bronze.sales_lines", day))
+        lines = _transform("silver.sales_lines")(lines=self._of("bronze.sales_lines", day))
         is_adjustment = F.col("line_type") == "adjustment"
         return lines.where(
             F.col("_dropped").isNull()
@@ -120,7 +116,7 @@ class PlainLake:
                 "batch_date": F.lit(day),
             }
         )
-        return _job("gold/customer_features.py")["customer_features"].transform(days=aged)
+        return _transform("gold.customer_features")(days=aged)
 
     def _write(self, table: str, frame: DataFrame, day: date) -> None:
         rounded = _rounded(self.project.graph.contracts[table], frame)
@@ -133,8 +129,11 @@ class PlainLake:
             self.audit(table, self._of(table, day))
 
 
-def _job(path: str) -> dict[str, object]:
-    return runpy.run_path(str(ROOT / "jobs" / path))
+def _transform(table: str) -> Callable[..., DataFrame]:
+    """The transform of a table's own job."""
+    layer, name = table.split(".")
+    found: Job = runpy.run_path(str(ROOT / "jobs" / layer / f"{name}.py"))[name]
+    return found.transform
 
 
 def _rounded(contract: Contract, frame: DataFrame) -> DataFrame:

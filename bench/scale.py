@@ -42,12 +42,9 @@ class _Watched:
 
 
 def run(size: Size) -> Report:
-    """By default a million lines in one batch and in ten; in full up to 100 million, in one batch and in a hundred."""
-    cases = [(1_000_000, 1), (1_000_000, 10)]
-    if size.full:
-        cases = [(lines, batches) for lines in (1_000_000, 10_000_000, 100_000_000) for batches in (1, 100)]
-    if size.rows:
-        cases = [(size.rows, 1), (size.rows, 10)]
+    """A million lines in one batch and in a hundred; in full also ten and a hundred million."""
+    sizes = (1_000_000, 10_000_000, 100_000_000) if size.full else (size.rows_or(1_000_000),)
+    cases = [(lines, batches) for lines in sizes for batches in (1, 100)]
     simulated, rows = [], []
     for lines, batches in cases:
         folder = size.folder / f"{lines}-{batches}"

@@ -31,7 +31,7 @@ _FEATURES, _SCORES = "gold.customer_features", "gold.customer_scores"
 
 def run(size: Size) -> Report:
     """Lakesmith's run of gold.customer_scores, and the same scores by hand, without audit or record."""
-    rounds = size.rounds_or(5 if size.full else 3)
+    rounds = size.rounds_or(5 if size.full else 2)
     context = _demo(size)
     spark = context.spark
     history = context.ledger.history(_SCORES)

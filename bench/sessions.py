@@ -31,7 +31,7 @@ session(load_settings("dev", Path({str(ROOT)!r})), by_name=False).stop()
 
 def run(size: Size) -> Report:
     """All of them in turns, with the same run inside a session that is warm."""
-    rounds = size.rounds_or(5 if size.full else 3)
+    rounds = size.rounds_or(5 if size.full else 2)
     landing = size.folder / "landing"
     lines = land(landing, START, 1, size.rows_or(_LINES))
     before = _Lake(size.folder / "before", landing)
