@@ -154,13 +154,14 @@ class Attempt(Execution):
             outcome = changes_with_outcome if keyed else rows_with_outcome
             rows = outcome(self.contract, frame)
             left_out = forgotten_rows(self.context, self.contract, pinned, batches)
+            live = self.context.ledger.live(target.table)
             staged = stage(
                 rows if left_out is None else rows.unionByName(left_out),
                 target,
                 self.context.lake,
                 self.run.run_id,
                 batches,
-                expected_rows={day: pinned.expected_rows(day) for day in batches},
+                expected_rows={day: pinned.expected_rows(day, live) for day in batches},
                 rows_per_file=self.context.settings.staging.rows_per_file,
                 computed_from=pinned.rows_in_reach if self._reads_evenly(pinned) else None,
             )

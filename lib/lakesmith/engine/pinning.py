@@ -133,11 +133,18 @@ class PinnedInputs:
             counted += source.rows.get(day, 0)
         return counted
 
-    def expected_rows(self, day: date) -> int:
-        """About how many rows the batch will have; only the sizing of files hangs on it."""
+    def expected_rows(self, day: date, target: LiveTable | None) -> int:
+        """About how many rows the batch will have; only the sizing of files hangs on it.
+
+        Args:
+            target: the table that it is a batch of, as it is now: what reads nothing of its own day is as large as it was, or as
+                the batch before it.
+        """
         size = sum(f.size for s in self.sources for f in s.manifests[day].files)
         read = [t.rows(day) for t in self.tables if t.input.window.is_same_day]
-        return max([size // _BYTES_A_RECORD, *read])
+        if self.sources or read:
+            return max([size // _BYTES_A_RECORD, *read])
+        return target.rows_about(day) if target is not None else 0
 
     @cached_property
     def size(self) -> int:

@@ -86,6 +86,11 @@ class LiveTable:
         """The digest of all live files; `NO_FILES` when there are none."""
         return files_digest(self.paths)
 
+    def rows_about(self, day: date) -> int:
+        """The rows of the batch, or of the last one before it; 0 where there is none, or nobody counted them."""
+        before = max((held for held in self.batches if held <= day), default=None)
+        return self.batches[before].rows or 0 if before is not None else 0
+
     def files_of(self, day: date) -> str:
         """The digest of the batch's live files; `NO_FILES` when it has none."""
         return self.batches[day].digest if day in self.batches else NO_FILES
