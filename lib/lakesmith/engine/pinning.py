@@ -62,6 +62,15 @@ class PinnedTable:
         batch = self.live.batches.get(day) if self.live is not None else None
         return batch.rows or 0 if batch is not None else 0
 
+    @property
+    def size(self) -> int:
+        """Bytes that the batches of the run read, as they are stored: a file counts once for every batch that may read it."""
+        if self.live is None:
+            return 0
+        state = sum(bucket.size for bucket in self.live.buckets.values())
+        sizes = {day: batch.size for day, batch in self.live.batches.items()}
+        return sum(state + sum(sizes.get(day, 0) for day in window or ()) for window in self.windows.values())
+
     def holds_nothing(self, day: date) -> bool:
         """True when all that a batch of the run may read of the input is empty."""
         if self.live is not None and self.live.buckets:
@@ -148,8 +157,11 @@ class PinnedInputs:
 
     @cached_property
     def size(self) -> int:
-        """Bytes of all files that the run may read, as they are stored; only how Spark goes about it hangs on it."""
-        return self._landed_bytes + sum(part.size for part in self._live_parts)
+        """Bytes that the batches read, as they are stored; only how Spark goes about it hangs on it.
+
+        Every batch counts what it reads, as a transform gets each row once for every batch that may read it.
+        """
+        return self._landed_bytes + sum(table.size for table in self.tables)
 
     @cached_property
     def rows_in_reach(self) -> int:

@@ -26,7 +26,7 @@ def shuffle_partitions(stored_bytes: int, settings: SparkSettings) -> int:
     """The tasks of a shuffle.
 
     Args:
-        stored_bytes: of all files that the run may read.
+        stored_bytes: of what the batches of the run read; a file counts once for each that may read it.
         settings: a number there is taken as it is.
     """
     if settings.shuffle_partitions is not None:
