@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -57,7 +58,7 @@ def run(size: Size) -> Report:
         simulated.append(landed / seconds)
         size.say(f"  {landed:,} lines in {batches} batches simulated in {seconds:.0f} s")
         rows.append(_case(folder, batches, landed, size))
-        subprocess.run(["rm", "-rf", str(folder)], check=True)
+        shutil.rmtree(folder)
     return Report(
         name="scale",
         title="Scale",

@@ -57,19 +57,22 @@ class PinnedTable:
         """The digest of the live files of one batch, as pinned."""
         return files_of(self.live, day)
 
+    def batch(self, day: date) -> LiveBatch | None:
+        """The live files of one batch, as pinned; None when it has none."""
+        return self.live.batches.get(day) if self.live is not None else None
+
     def rows(self, day: date) -> int:
         """Rows of one batch of the input, from the statistics of its files."""
-        batch = self.live.batches.get(day) if self.live is not None else None
+        batch = self.batch(day)
         return batch.rows or 0 if batch is not None else 0
 
     @property
     def size(self) -> int:
         """Bytes that the batches of the run read, as they are stored: a file counts once for every batch that may read it."""
-        if self.live is None:
-            return 0
-        state = sum(bucket.size for bucket in self.live.buckets.values())
-        sizes = {day: batch.size for day, batch in self.live.batches.items()}
-        return sum(state + sum(sizes.get(day, 0) for day in window or ()) for window in self.windows.values())
+        if self.live is not None and self.live.buckets:
+            return len(self.windows) * sum(bucket.size for bucket in self.live.buckets.values())
+        read = (self.batch(day) for window in self.windows.values() for day in window or ())
+        return sum(batch.size for batch in read if batch is not None)
 
     def holds_nothing(self, day: date) -> bool:
         """True when all that a batch of the run may read of the input is empty."""

@@ -90,7 +90,7 @@ def serve(
     for text in said:
         log.warning(text)
     name = model.input.model or ""
-    parts = [features.live.batches[day] for day in arms if features.live and day in features.live.batches]
+    parts = [part for day in arms if (part := features.batch(day)) is not None]
     tasks = scoring_tasks(parts, context.spark.sparkContext.defaultParallelism) if server.loaded else None
     return Served(served, {model.input.name: Model(name, arms, server.loaded, tasks)}, unserved, said)
 

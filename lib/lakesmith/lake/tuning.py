@@ -18,7 +18,7 @@ __all__ = ["AT_LEAST", "SHUFFLE_PARTITIONS", "fit_to_inputs", "shuffle_partition
 SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions"
 
 AT_LEAST = 8
-"""A window makes many pairs of few rows, and its size says nothing of them; adaptive execution merges what stays small."""
+"""A few stored bytes can be many rows, and a window's rows stay in the tasks they were spread over; the rest is merged."""
 _AT_MOST = 10_000
 
 

@@ -23,7 +23,7 @@ __all__ = ["GROUPS", "UNEQUAL", "compare_group_totals", "group_totals_outcome"]
 
 GROUPS, UNEQUAL = "groups", "unequal"
 
-_ROWS = "count(*)"
+_ROWS, _MORE = "count(*)", "__more_rows"
 
 
 def compare_group_totals(staged: DataFrame, source: DataFrame, kwargs: Mapping[str, Any]) -> DataFrame:
@@ -53,16 +53,9 @@ def compare_group_totals(staged: DataFrame, source: DataFrame, kwargs: Mapping[s
 
 def _compare_rows(staged: DataFrame, source: DataFrame, keys: list[str]) -> DataFrame:
     """The comparison where nothing but rows is counted: both sides are grouped as one, and no group is joined."""
-    sides = {"__mine": staged, "__theirs": source}
-    both = reduce(
-        DataFrame.union,
-        (
-            rows.select(*keys, *(F.lit(int(side == name)).alias(name) for name in sides))
-            for side, rows in sides.items()
-        ),
-    )
-    groups = both.groupBy(*keys).agg(*(F.sum(name).alias(name) for name in sides))
-    return groups.groupBy(BATCH_DATE).agg(_counts(unequal=F.col("__mine") != F.col("__theirs")))
+    more, fewer = (rows.select(*keys, F.lit(one).alias(_MORE)) for rows, one in ((staged, 1), (source, -1)))
+    groups = more.union(fewer).groupBy(*keys).agg(F.sum(_MORE).alias(_MORE))
+    return groups.groupBy(BATCH_DATE).agg(_counts(unequal=F.col(_MORE) != 0))
 
 
 def _counts(unequal: Column) -> Column:
