@@ -47,7 +47,7 @@ def main() -> int:
             asked.folder.mkdir(parents=True, exist_ok=True)
         for name in asked.benchmarks or ORDER:
             with tempfile.TemporaryDirectory(prefix="lakesmith-bench-", dir=asked.folder) as folder:
-                size = Size(Path(folder), asked.full, asked.rows, asked.rounds)
+                size = Size(Path(folder), asked.results, asked.full, asked.rows, asked.rounds)
                 size.say(f"{name} ...")
                 began = time.perf_counter()
                 report = importlib.import_module(f"bench.{name}").run(size)

@@ -22,7 +22,7 @@ from typing import Any
 
 from bench.measure import Measured, Ratio
 
-__all__ = ["ORDER", "Figure", "Report", "Table", "draw", "keep"]
+__all__ = ["ORDER", "Figure", "Report", "Table", "draw", "keep", "kept"]
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "performance.json"
@@ -111,15 +111,21 @@ class Report:
 
 def keep(report: Report, seconds: float, results: Path = RESULTS) -> None:
     """Puts a report into the file of results, in place of the benchmark's last one."""
-    known = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {}
+    known = kept(results)
     known[report.name] = report.to_json(seconds)
     ordered = {name: known[name] for name in ORDER if name in known}
     results.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
 
 
+def kept(results: Path) -> dict[str, Any]:
+    """What earlier runs found, by benchmark; nothing where there is no file of results yet."""
+    found: dict[str, Any] = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {}
+    return found
+
+
 def draw(results: Path = RESULTS, page: Path = PAGE) -> None:
     """Writes the page anew from the results and the notes."""
-    known = json.loads(results.read_text(encoding="utf-8"))
+    known = kept(results)
     parts = [_note("page"), _budget(known), _setting(known)]
     parts += [_section(name, known[name]) for name in ORDER if name in known]
     page.write_text("\n\n".join(part.strip() for part in parts if part.strip()) + "\n", encoding="utf-8")

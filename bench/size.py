@@ -16,11 +16,13 @@ class Size:
 
     Args:
         folder: for data; its own, removed afterwards.
+        results: where figures are kept, those of earlier runs, too.
         full: all sizes, not only the budget's.
         rows, rounds: None takes the benchmark's own.
     """
 
     folder: Path
+    results: Path
     full: bool = False
     rows: int | None = None
     rounds: int | None = None

@@ -15,7 +15,7 @@ from lakesmith.simulate.events import Event
 __all__ = ["SimulationSpec"]
 
 MIN_LINES_PER_DAY = 10
-MAX_LINES_PER_DAY = 3_000_000
+MAX_LINES_PER_DAY = 150_000_000
 MAX_SEED = 2**63 - 1
 
 
