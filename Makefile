@@ -101,7 +101,7 @@ test: env browser postgres ## The tests that check leaves out, in two processes:
 # Each with a session of its own: a Spark test keeps one core busy, seldom two. A JVM that lives for minutes spends half of them on
 # compiling: the first compiler alone takes 44 % less CPU (test_undated.py: 124 s and 70 s). It comes with room for 48 MB of compiled code,
 # which fills within minutes; from then on the JVM throws code away and compiles it again.
-test-engine test-rest test-airflow: export SPARK_SUBMIT_OPTS ?= -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=512m
+test-engine test-rest test-airflow: export SPARK_SUBMIT_OPTS ?= -XX:TieredStopAtLevel=1 -XX:+UseParallelGC -XX:ReservedCodeCacheSize=512m
 ENGINE_TESTS := tests/lib/engine tests/laws/test_sequences.py
 .PHONY: test-engine
 test-engine: env postgres ## One half of `make test`: the engine, and random sequences of events

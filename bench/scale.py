@@ -156,7 +156,8 @@ def _watch(pid: int, watched: _Watched, done: threading.Event) -> None:
                     disk[process.pid] = moved.read_bytes + moved.write_bytes
                     if "java" in process.name():
                         watched.jvm = max(watched.jvm, _peak(process.pid))
-                    else:
+                    elif "python" in process.name():
+                        # What the JVM is about to start is a copy of it for a moment, under the name of a thread.
                         python += process.memory_info().rss
             except (psutil.Error, OSError):
                 continue

@@ -58,7 +58,7 @@ class StackDrill:
             LAKESMITH__LANDING_ROOT=str(self.landing),
             LAKESMITH__LAKE_ROOT=str(folder / "lake"),
             # A JVM lives for minutes: the second compiler costs more than it gives. Backfills fill the room of the first one.
-            JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=512m",
+            JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1 -XX:+UseParallelGC -XX:ReservedCodeCacheSize=512m",
             LAKESMITH__AIRFLOW__RETRY_DELAY="20s",
             LAKESMITH__AIRFLOW__LANDING__POLL="5s",
             LAKESMITH__AIRFLOW__BLOCKED__POLL="10s",
