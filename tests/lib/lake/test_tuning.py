@@ -43,5 +43,5 @@ def test_every_environment_is_tuned_in_one_place(environment: str) -> None:
         for name, where in settings.origins.items()
         if name.startswith(("spark.conf", "spark.shuffle"))
     }
-    assert len(tuned) == 10
+    assert len(tuned) == 12
     assert all(where.startswith("conf/base.yml") for where in tuned.values())
