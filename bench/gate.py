@@ -118,7 +118,7 @@ def _by_hand(frame: DataFrame) -> Mapping[str, int]:
         "cancelled quantity": "invoice_no LIKE 'C%' AND quantity > -1",
         "sold amount": "line_type = 'sale' AND amount <= 0",
         "stock_code": "NOT stock_code RLIKE '^[^a-z]+$'",
-        "invoice_no": "NOT invoice_no RLIKE '^[CA]?[0-9]{6,12}$'",
+        "invoice_no": "NOT invoice_no RLIKE '^[CA]?[0-9]{6,10}$'",
         "unit_price": "unit_price > 50000",
         "customer": "customer_id IS NULL",
         "description": "description IS NULL",

@@ -125,7 +125,7 @@ def kept(results: Path) -> dict[str, Any]:
 
 def draw(results: Path = RESULTS, page: Path = PAGE) -> None:
     """Writes the page anew from the results and the notes."""
-    known = kept(results)
+    known = json.loads(results.read_text(encoding="utf-8"))
     parts = [_note("page"), _budget(known), _setting(known)]
     parts += [_section(name, known[name]) for name in ORDER if name in known]
     page.write_text("\n\n".join(part.strip() for part in parts if part.strip()) + "\n", encoding="utf-8")

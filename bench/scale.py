@@ -35,7 +35,7 @@ _COLUMNS = (
     *("lines asked for", "batches", "lines", "seconds", "lines a second", "driver, GB at its peak"),
     *("Python workers, GB at their peak", "cores busy", "MB/s to and from the disk", "measured"),
 )
-_LINES, _DRIVER = 2, 5
+_BATCHES, _LINES, _DRIVER = 1, 2, 5
 
 
 @dataclass
@@ -85,7 +85,7 @@ def _report(size: Size, simulator: float, cases: Mapping[tuple[int, int], Sequen
         figures=[
             Figure("the simulator", simulator, "lines a second"),
             Figure(
-                f"peak memory of the driver, at its most ({largest[_LINES]:,} lines in {largest[1]})",
+                f"peak memory of the driver, at its most ({largest[_LINES]:,} lines in {largest[_BATCHES]})",
                 largest[_DRIVER],
                 "GB",
                 limit=5.0,
